@@ -1,0 +1,20 @@
+export interface Timer {
+  cancel(): void
+}
+
+/** Time, handed in from above so that tests own it. */
+export interface Clock {
+  /** Milliseconds since the epoch. */
+  now(): number
+  /** Calls `work` once after `milliseconds`, unless cancelled before; never keeps the process alive. */
+  after(milliseconds: number, work: () => void): Timer
+}
+
+export const systemClock: Clock = {
+  now: () => Date.now(),
+  after: (milliseconds, work) => {
+    const timer = setTimeout(work, milliseconds)
+    timer.unref()
+    return { cancel: () => clearTimeout(timer) }
+  },
+}

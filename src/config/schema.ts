@@ -1,0 +1,101 @@
+import { z } from 'zod'
+import { LOG_LEVELS } from '../log.ts'
+
+const UNITS = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const
+const SIZES = { B: 1, kB: 1024, MB: 1024 * 1024 } as const
+
+/** A time with its unit, as text: "500ms", "30s", "5m". Parsed to milliseconds. */
+const duration = (standard: string) => z.string().default(standard).transform((text, context) => {
+  const [, number, unit] = /^(\d{1,9})(ms|s|m|h|d)$/.exec(text) ?? []
+  if (number !== undefined && unit !== undefined) return Number(number) * UNITS[unit as keyof typeof UNITS] // the pattern allows no other
+  context.addIssue({ code: 'custom', message: 'a time with its unit: "500ms", "30s", "5m", "1h" or "7d"' })
+  return z.NEVER
+})
+
+/** A number of bytes with its unit, as text: "8kB", "1MB". Parsed to bytes; kB are 1024 bytes. */
+const size = (standard: string) => z.string().default(standard).transform((text, context) => {
+  const [, number, unit] = /^(\d{1,9})(B|kB|MB)$/.exec(text) ?? []
+  if (number !== undefined && unit !== undefined) return Number(number) * SIZES[unit as keyof typeof SIZES] // the pattern allows no other
+  context.addIssue({ code: 'custom', message: 'a size with its unit: "512B", "8kB" or "1MB"' })
+  return z.NEVER
+})
+
+const count = (standard: number, least = 1, most = 1_000_000) => z.int().min(least).max(most).default(standard)
+const port = z.int().min(0).max(65_535)
+/** A path; relative ones are resolved against the configuration file's folder. '' means: the default. */
+const path = z.string().default('')
+
+export const REGISTRATION_MODES = ['closed', 'open'] as const
+export const POLICY_PROFILES = ['otr'] as const
+
+const domain = z.strictObject({
+  name: z.string().min(1).max(255),
+  onion_service: z.boolean().optional(),
+  certificate: path,
+  key: path,
+  registration: z.enum(REGISTRATION_MODES).default('closed'),
+  policy: z.enum(POLICY_PROFILES).default('otr'),
+})
+
+const listener = z.strictObject({
+  kind: z.enum(['c2s', 'c2s-tls']),
+  address: z.string().default('127.0.0.1'),
+  port,
+  domains: z.array(z.string()).optional(),
+})
+
+/** Every key of the configuration file; config/sotto.example.toml documents each, and a test keeps the two equal. */
+export const configSchema = z.strictObject({
+  files: z.strictObject({ data: z.string().default('data'), runtime: path }).prefault({}),
+  keys: z.strictObject({ file: path, passphrase_file: path }).prefault({}),
+  log: z.strictObject({ level: z.enum(LOG_LEVELS).default('error'), roster: z.boolean().default(false) }).prefault({}),
+  domains: z.array(domain).min(1).max(64).prefault([{ name: 'onion' }]),
+  listeners: z.array(listener).max(64).prefault([{ kind: 'c2s', address: '127.0.0.1', port: 5222 }]),
+  tor: z.strictObject({
+    enabled: z.boolean().default(true),
+    required: z.boolean().default(false),
+    program: z.string().default('tor'),
+    torrc: path,
+    control: z.string().default(''),
+    bootstrap_timeout: duration('5m'),
+    max_streams_per_circuit: count(16, 1, 65_535),
+    proof_of_work: z.boolean().default(true),
+    proof_of_work_rate: count(250, 1, 65_535),
+    proof_of_work_burst: count(2500, 1, 65_535),
+    intro_dos_defense: z.boolean().default(true),
+  }).prefault({}),
+  auth: z.strictObject({
+    plain: z.boolean().default(true),
+    scram_iterations: count(100_000, 100_000, 10_000_000),
+    argon2_memory: size('19456kB'),
+    argon2_passes: count(2, 1, 64),
+    argon2_parallel: count(2, 1, 64),
+    argon2_queue: count(64, 1, 10_000),
+    attempts_per_account: count(10),
+    attempts_per_peer: count(20),
+    attempts_window: duration('10m'),
+    attempts_per_stream: count(3, 1, 20),
+  }).prefault({}),
+  limits: z.strictObject({
+    stream_header: size('8kB'),
+    stanza_before_login: size('16kB'),
+    stanza: size('256kB'),
+    depth: count(64, 4, 256),
+    time_to_login: duration('60s'),
+    streams_per_peer: count(32),
+    streams_before_login: count(1000),
+    streams: count(20_000),
+    sessions_per_account: count(16, 1, 1000),
+    outbox: size('2MB'),
+    time_to_drain: duration('60s'),
+    idle_before_ping: duration('5m'),
+    idle_after_ping: duration('60s'),
+    roster_items: count(1000, 1, 100_000),
+  }).prefault({}),
+})
+
+/** The configuration as the rest of the server sees it: times in milliseconds, sizes in bytes, paths absolute. */
+export type Config = z.infer<typeof configSchema>
+export type DomainConfig = Config['domains'][number]
+export type ListenerConfig = Config['listeners'][number]
+export type Limits = Config['limits']

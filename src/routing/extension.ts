@@ -1,0 +1,186 @@
+/**
+ * THE CONTRACT between the house and its extensions. im/, policy/ and xep/ are extensions alike, and so are the
+ * parts of auth/ and s2s/ that own tables. docs/HACKING.md shows in seven steps how one is added.
+ *
+ * On purpose there are no priorities (the order of extensions.ts is the order), no event bus, no unloading
+ * (a restart is the reload), and no way from one extension to another: what two of them share goes one floor down
+ * and gets a name.
+ */
+import type { Clock } from '../clock.ts'
+import type { Config } from '../config/schema.ts'
+import type { Log } from '../log.ts'
+import type { Database, Migration } from '../store/database.ts'
+import type { Stream } from '../stream/stream.ts'
+import type { StreamFeature } from '../stream/feature.ts'
+import type { Element } from '../xml/element.ts'
+import type { Jid } from '../xmpp/jid.ts'
+import type { StanzaError } from '../xmpp/stanza-error.ts'
+import type { ServedDomains } from './domains.ts'
+import type { Envelope, StanzaKind } from './envelope.ts'
+import type { Requests } from './requests.ts'
+import type { Session, Sessions } from './sessions.ts'
+
+/** What an extension implements, for docs/doap.xml and docs/specifications.md. */
+export interface Implementation {
+  /** A XEP by number, or an RFC by number. */
+  readonly xep?: number
+  readonly rfc?: number
+  readonly version?: string
+  /** The version of this server that first had it. */
+  readonly since: string
+  readonly status: 'complete' | 'partial' | 'sketch'
+  readonly note?: string
+}
+
+/** The stanza goes no further, and nobody is told. */
+export const DROP = Symbol('drop')
+
+/** An IQ result without content. */
+export const EMPTY = Symbol('empty')
+
+/**
+ * What a rule says of a stanza: nothing (it passes), that it is dropped in silence, that it is refused with an
+ * error to its sender, or what goes on in its place: rebuilt stanzas, in order, from the same sender to the same
+ * address (none: it is held).
+ */
+export type Verdict = undefined | typeof DROP | StanzaError | { readonly deliver: readonly Element[] }
+
+/** Synchronous by type: nothing on a stanza's way may wait. A rule that throws is a bug; the stanza is refused. */
+export interface Rule {
+  readonly kinds: readonly StanzaKind[]
+  judge(envelope: Envelope): Verdict
+}
+
+/** Sees every stanza that is about to be delivered to a local account or server address; may copy, never refuse. */
+export interface Observer {
+  readonly kinds: readonly StanzaKind[]
+  observe(envelope: Envelope): void
+}
+
+/** An IQ request that this server answers. */
+export interface Iq {
+  readonly envelope: Envelope
+  readonly from: Jid
+  readonly to: Jid
+  /** The one child element of the request. */
+  readonly payload: Element
+  /** The session that asks, where it is one of ours. */
+  readonly session: Session | undefined
+}
+
+/** The result's one child element, EMPTY, or a refusal. A promise is allowed here and nowhere else on a stanza's way. */
+export type IqAnswer = Element | typeof EMPTY | StanzaError
+
+export interface IqRoute {
+  readonly type: 'get' | 'set'
+  /** Name and namespace of the payload. */
+  readonly name: string
+  readonly namespace: string
+  /**
+   * Which addresses answer: 'server', a served domain; 'account', a bare JID of ours, whoever asks (the handler
+   * judges who may). An IQ without `to` is for the sender's own account.
+   */
+  readonly at: 'server' | 'account'
+  handle(iq: Iq): IqAnswer | Promise<IqAnswer>
+}
+
+/** A top-level element of a bound stream that is no stanza (XEP-0360). */
+export interface NonzaRoute {
+  readonly name: string
+  readonly namespace: string
+  /** @throws StreamError */
+  handle(stream: Stream, nonza: Element): void
+}
+
+export interface SessionHooks {
+  /** The resource is bound; nothing was sent by it yet. */
+  bound?(session: Session): void
+  /** It sent its initial presence (RFC 6121 §4.2). */
+  available?(session: Session): void
+  /** It is gone, for whatever reason, and can be sent nothing any more. Called once per bound session. */
+  ended?(session: Session): void
+}
+
+export interface AccountHooks {
+  created?(account: Jid): void
+  /** Everything the extension holds of the account goes, inside the caller's transaction. */
+  deleted?(account: Jid): void
+  /** All that is stored of the account, as JSON values by table; a person may ask for it. */
+  exported?(account: Jid): Readonly<Record<string, unknown>>
+}
+
+/** A command of the `sotto` program, run inside the server, or on the database alone where no server runs. */
+export interface CommandRoute {
+  /** e.g. 'account add' */
+  readonly name: string
+  /** Arguments as JSON from the control socket: to be checked. The answer is JSON, too. Throw CommandError to refuse. */
+  run(input: unknown): unknown | Promise<unknown>
+}
+
+/** A page of the web server; its shape is settled when the web room is built. */
+export interface PageRoute {
+  readonly method: 'GET' | 'POST'
+  readonly path: string
+}
+
+export interface Handlers {
+  readonly iq?: readonly IqRoute[]
+  /**
+   * The policy stage: before all other rules, exactly once per stanza, whatever its origin and wherever it goes.
+   * It fails closed: a policy that throws refuses the stanza.
+   */
+  readonly policy?: readonly Rule[]
+  /** For stanzas from accounts of ours. */
+  readonly outgoing?: readonly Rule[]
+  /** For stanzas to served domains and their accounts. */
+  readonly incoming?: readonly Rule[]
+  readonly observe?: readonly Observer[]
+  readonly nonzas?: readonly NonzaRoute[]
+  readonly session?: SessionHooks
+  readonly account?: AccountHooks
+  readonly commands?: readonly CommandRoute[]
+  readonly pages?: readonly PageRoute[]
+}
+
+/** What the house gives to an extension. */
+export interface Host {
+  readonly config: Config
+  readonly database: Database
+  readonly domains: ServedDomains
+  readonly sessions: Sessions
+  readonly requests: Requests
+  readonly accounts: AccountDirectory
+  readonly router: StanzaRouter
+  readonly clock: Clock
+  readonly log: Log
+  /** Features and identities that all extensions declared; complete once the house stands. */
+  readonly features: { readonly server: readonly string[]; readonly account: readonly string[] }
+}
+
+/** Which bare JIDs are accounts here. Synchronous and cheap: it is asked for every stanza to an absent account. */
+export interface AccountDirectory {
+  exists(account: Jid): boolean
+}
+
+export interface StanzaRouter {
+  /** The whole way: policy, rules, delivery or a remote server. A refusal is answered to the sender. */
+  submit(envelope: Envelope): void
+  /**
+   * The way of a stanza that the server itself makes or copies (presence broadcast, probes, pushes to contacts):
+   * no policy and no outgoing rules, then as `submit`. Never for content that a client or remote server chose and
+   * policy has not seen.
+   */
+  forward(envelope: Envelope): void
+}
+
+export interface Extension {
+  /** Also the owner's name of its migrations in the database: never renamed. */
+  readonly name: string
+  readonly implements: readonly Implementation[]
+  /** disco#info features of a served domain, and of an account's bare JID. */
+  readonly features?: { readonly server?: readonly string[]; readonly account?: readonly string[] }
+  readonly migrations?: readonly Migration[]
+  readonly streamFeatures?: readonly StreamFeature[]
+  /** Called once, after all migrations. */
+  install(host: Host): Handlers
+}
