@@ -1,0 +1,22 @@
+import type { Element } from '../xml/element.ts'
+import type { Stream } from './stream.ts'
+
+/**
+ * What became of one step of a feature's negotiation: more steps follow; it is done and the stream goes on; it is
+ * done and the stream starts anew (RFC 6120 §4.3.3); it is done and the resource is bound.
+ */
+export type Negotiated = 'pending' | 'done' | 'restart'
+
+/**
+ * A stream feature (RFC 6120 §4.3.2) as data: when it is offered, what it offers, and what it does when the peer
+ * takes it. `secured` means: TLS, or an onion circuit, which is encrypted from end to end.
+ */
+export interface StreamFeature {
+  /** Of the elements by which the peer negotiates it; the offered element may be another of the same namespace. */
+  readonly namespace: string
+  readonly needs: { readonly secured?: boolean; readonly authenticated?: boolean; readonly bound?: boolean }
+  /** The element inside <stream:features/>; undefined where this stream is not offered it. */
+  offer(stream: Stream): Element | undefined
+  /** Called only while the needs are met and the feature was offered. @throws StreamError */
+  negotiate(stream: Stream, element: Element): Negotiated | Promise<Negotiated>
+}

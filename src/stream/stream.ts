@@ -1,0 +1,3 @@
+/** The pair of XML streams on one connection (RFC 6120's stream has one direction). */
+export class Stream {
+}
