@@ -1,0 +1,58 @@
+import { messageType, type Addressing, type MessageType, type Version } from './header.ts'
+
+/** What delivery needs to know of an OTR body in order to choose among several resources. */
+export type Peeked =
+  | { readonly kind: 'query', readonly versions: readonly Version[] }
+  | { readonly kind: 'error' }
+  | { readonly kind: 'encoded', readonly type: MessageType } & Addressing
+  | { readonly kind: 'fragment' } & Addressing
+
+/** Base64 characters that hold a header of version 3: 11 bytes in four groups. */
+const HEADER_CHARACTERS = 16
+
+const ENCODED = '?OTR:'
+
+/**
+ * Reads how a body is addressed without validating it: for bodies that `classify` has passed and policy rebuilt.
+ *
+ * Costs the same for every length of body. Undefined where the body is no OTR message; a body that was not validated
+ * gets an arbitrary answer, but never an exception.
+ */
+export function peek(body: string): Peeked | undefined {
+  if (!body.startsWith('?OTR')) return undefined
+  switch (body[4]) {
+    case ':': return peekEncoded(body)
+    case ',': return { kind: 'fragment', version: 2, senderTag: undefined, receiverTag: undefined }
+    case '|': return peekFragment(body)
+    case ' ': return { kind: 'error' }
+    case 'v': return peekQuery(body)
+    default: return undefined
+  }
+}
+
+function peekEncoded(body: string): Peeked | undefined {
+  const header = Buffer.from(body.slice(ENCODED.length, ENCODED.length + HEADER_CHARACTERS), 'base64')
+  if (header.length < 3) return undefined
+  const type = messageType(header.readUInt8(2))
+  if (type === undefined) return undefined
+  const version = header.readUInt16BE(0)
+  if (version === 2) return { kind: 'encoded', type, version, senderTag: undefined, receiverTag: undefined }
+  if (version !== 3 || header.length < 11) return undefined
+  return { kind: 'encoded', type, version, senderTag: header.readUInt32BE(3), receiverTag: header.readUInt32BE(7) }
+}
+
+function peekFragment(body: string): Peeked | undefined {
+  const [, sender, receiver] = body.slice(0, 64).split(/[|,]/, 3)
+  if (sender === undefined || receiver === undefined) return undefined
+  return { kind: 'fragment', version: 3, senderTag: parseInt(sender, 16) >>> 0, receiverTag: parseInt(receiver, 16) >>> 0 }
+}
+
+/** Policy leaves nothing but the canonical form, `?OTRv2?`, `?OTRv3?` or `?OTRv23?`. */
+function peekQuery(body: string): Peeked {
+  const versions: Version[] = []
+  for (const version of body.slice(5, 7)) {
+    if (version === '2') versions.push(2)
+    if (version === '3') versions.push(3)
+  }
+  return { kind: 'query', versions }
+}
