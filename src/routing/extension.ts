@@ -84,10 +84,12 @@ export interface IqRoute {
   handle(iq: Iq): IqAnswer | Promise<IqAnswer>
 }
 
-/** A top-level element of a bound stream that is no stanza (XEP-0360). */
+/** A top-level element that is neither a stanza nor part of negotiation (XEP-0360). */
 export interface NonzaRoute {
   readonly name: string
   readonly namespace: string
+  /** Whose streams: those of clients once bound, or those of servers from the start (dialback comes before trust). */
+  readonly on: 'client' | 'server'
   /** @throws StreamError */
   handle(stream: Stream, nonza: Element): void
 }
@@ -123,6 +125,20 @@ export interface PageRoute {
   readonly path: string
 }
 
+/** Delivers to the accounts and addresses of this server; im/ is it. */
+export interface Delivery {
+  /** A message or presence to an address of ours, or an IQ to a full JID. A refusal is answered to the sender. */
+  deliver(envelope: Envelope): StanzaError | undefined
+  /** A client's presence without `to` (RFC 6121 §4.2.2, §4.4.2, §4.5.2). */
+  broadcast(envelope: Envelope): StanzaError | undefined
+}
+
+/** Delivers to domains that are not ours; s2s/ is it. */
+export interface Remote {
+  /** Takes the stanza (it may then be bounced later, once) or says at once why it cannot. */
+  send(envelope: Envelope): StanzaError | undefined
+}
+
 export interface Handlers {
   readonly iq?: readonly IqRoute[]
   /**
@@ -140,6 +156,9 @@ export interface Handlers {
   readonly account?: AccountHooks
   readonly commands?: readonly CommandRoute[]
   readonly pages?: readonly PageRoute[]
+  /** One extension of all delivers here, and one elsewhere. */
+  readonly delivery?: Delivery
+  readonly remote?: Remote
 }
 
 /** What the house gives to an extension. */

@@ -1,0 +1,160 @@
+import type { Log } from '../log.ts'
+import type { Jid } from '../xmpp/jid.ts'
+import type { Envelope, StanzaKind } from './envelope.ts'
+import type {
+  AccountHooks, CommandRoute, Delivery, Handlers, IqRoute, NonzaRoute, Observer, PageRoute, Remote, Rule, SessionHooks,
+} from './extension.ts'
+import type { Session } from './sessions.ts'
+
+type ByKind<T> = Readonly<Record<StanzaKind, T[]>>
+type ByName<T> = Map<string, Map<string, T>>
+
+/**
+ * All that the extensions handle, collected once at boot: `install` each in the order of extensions.ts, then `seal`.
+ *
+ * Whatever two extensions both claim is a programmer's error and thrown at boot, never settled by order. Lookups
+ * are an array by kind or two map accesses (namespace, then name): no text is joined on a stanza's way.
+ */
+export class HandlerTables {
+  /** For stanzas from accounts of ours: policy, then the outgoing rules. Complete once sealed. */
+  readonly outgoing: ByKind<Rule> = byKind()
+  /** For stanzas from anywhere else: policy alone. */
+  readonly policy: ByKind<Rule> = byKind()
+  readonly incoming: ByKind<Rule> = byKind()
+  readonly observers: ByKind<Observer> = byKind()
+  readonly pages: PageRoute[] = []
+  readonly commands = new Map<string, CommandRoute>()
+  readonly #outgoing: Rule[] = []
+  readonly #iq = { server: { get: names<IqRoute>(), set: names<IqRoute>() }, account: { get: names<IqRoute>(), set: names<IqRoute>() } }
+  readonly #nonzas = { client: names<NonzaRoute>(), server: names<NonzaRoute>() }
+  readonly #sessionHooks: { readonly owner: string; readonly hooks: SessionHooks }[] = []
+  readonly #accountHooks: { readonly owner: string; readonly hooks: AccountHooks }[] = []
+  readonly #log: Log
+  #delivery: Delivery | undefined
+  #remote: Remote | undefined
+  #sealed = false
+
+  constructor(log: Log) {
+    this.#log = log
+  }
+
+  /** Takes what `owner` handles. @throws Error where another owner has it already, or after `seal`. */
+  install(owner: string, handlers: Handlers): void {
+    if (this.#sealed) throw new Error(`${owner} is installed after boot`)
+    for (const rule of handlers.policy ?? []) for (const kind of rule.kinds) this.policy[kind].push(rule)
+    for (const rule of handlers.outgoing ?? []) this.#outgoing.push(rule)
+    for (const rule of handlers.incoming ?? []) for (const kind of rule.kinds) this.incoming[kind].push(rule)
+    for (const observer of handlers.observe ?? []) for (const kind of observer.kinds) this.observers[kind].push(observer)
+    for (const route of handlers.iq ?? []) claim(this.#iq[route.at][route.type], route, owner)
+    for (const route of handlers.nonzas ?? []) claim(this.#nonzas[route.on], route, owner)
+    for (const route of handlers.commands ?? []) {
+      if (this.commands.has(route.name)) throw new Error(`${owner}: the command ${route.name} has an owner already`)
+      this.commands.set(route.name, route)
+    }
+    this.pages.push(...handlers.pages ?? [])
+    if (handlers.session !== undefined) this.#sessionHooks.push({ owner, hooks: handlers.session })
+    if (handlers.account !== undefined) this.#accountHooks.push({ owner, hooks: handlers.account })
+    if (handlers.delivery !== undefined) this.#delivery = only(this.#delivery, handlers.delivery, `${owner}: delivery`)
+    if (handlers.remote !== undefined) this.#remote = only(this.#remote, handlers.remote, `${owner}: remote delivery`)
+  }
+
+  /** Ends the boot: nothing can be installed any more, and rules are in their final order. */
+  seal(): void {
+    if (this.#sealed) return
+    this.#sealed = true
+    for (const kind of KINDS) {
+      this.outgoing[kind].push(...this.policy[kind], ...this.#outgoing.filter((rule) => rule.kinds.includes(kind)))
+    }
+  }
+
+  /** Who delivers to accounts here; undefined where no extension does. */
+  get delivery(): Delivery | undefined {
+    return this.#delivery
+  }
+
+  /** Who delivers to other domains; undefined where no extension does. */
+  get remote(): Remote | undefined {
+    return this.#remote
+  }
+
+  iq(at: IqRoute['at'], type: IqRoute['type'], namespace: string, name: string): IqRoute | undefined {
+    return this.#iq[at][type].get(namespace)?.get(name)
+  }
+
+  /** Who handles that top-level element on streams of clients, or of servers. */
+  nonza(on: NonzaRoute['on'], namespace: string, name: string): NonzaRoute | undefined {
+    return this.#nonzas[on].get(namespace)?.get(name)
+  }
+
+  /**
+   * The hooks of all extensions as one. A hook that throws is logged and keeps nobody from the others: a session that
+   * ended must be forgotten everywhere.
+   */
+  readonly session: Required<SessionHooks> = {
+    bound: (session) => this.#tell('bound', session),
+    available: (session) => this.#tell('available', session),
+    ended: (session) => this.#tell('ended', session),
+  }
+
+  readonly account = {
+    created: (account: Jid): void => {
+      for (const { hooks } of this.#accountHooks) hooks.created?.(account)
+    },
+    /** Throws where one of them does: the caller's transaction must not keep a half-deleted account. */
+    deleted: (account: Jid): void => {
+      for (const { hooks } of this.#accountHooks) hooks.deleted?.(account)
+    },
+    /** By extension, then by table. */
+    exported: (account: Jid): Readonly<Record<string, unknown>> => {
+      const all: Record<string, unknown> = {}
+      for (const { owner, hooks } of this.#accountHooks) {
+        const exported = hooks.exported?.(account)
+        if (exported !== undefined) all[owner] = exported
+      }
+      return all
+    },
+  } as const satisfies Required<AccountHooks>
+
+  #tell(event: keyof SessionHooks, session: Session): void {
+    for (const { owner, hooks } of this.#sessionHooks) {
+      try {
+        hooks[event]?.(session)
+      } catch (cause) {
+        this.#log.error('session.hook-failed', { part: owner }, cause)
+      }
+    }
+  }
+
+  /** Shows a stanza to all observers of its kind; one that throws is logged and changes nothing. */
+  observe(envelope: Envelope): void {
+    for (const observer of this.observers[envelope.kind]) {
+      try {
+        observer.observe(envelope)
+      } catch (cause) {
+        this.#log.error('router.observer-failed', {}, cause)
+      }
+    }
+  }
+}
+
+const KINDS = ['message', 'presence', 'iq'] as const satisfies readonly StanzaKind[]
+
+function byKind<T>(): ByKind<T> {
+  return { message: [], presence: [], iq: [] }
+}
+
+function names<T>(): ByName<T> {
+  return new Map()
+}
+
+function claim<T extends { readonly name: string; readonly namespace: string }>(table: ByName<T>, route: T, owner: string): void {
+  let routes = table.get(route.namespace)
+  if (routes === undefined) table.set(route.namespace, routes = new Map())
+  if (routes.has(route.name)) throw new Error(`${owner}: ${route.name} of ${route.namespace} has an owner already`)
+  routes.set(route.name, route)
+}
+
+function only<T>(first: T | undefined, second: T, what: string): T {
+  if (first !== undefined) throw new Error(`${what} has an owner already`)
+  return second
+}

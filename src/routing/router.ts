@@ -1,0 +1,188 @@
+import type { Log } from '../log.ts'
+import { element, type Element } from '../xml/element.ts'
+import { randomIdentifier } from '../xmpp/identifiers.ts'
+import { NS_CLIENT } from '../xmpp/namespaces.ts'
+import { errorReply, mayBeAnswered, StanzaError } from '../xmpp/stanza-error.ts'
+import type { ServedDomains } from './domains.ts'
+import { Envelope } from './envelope.ts'
+import { DROP, EMPTY, type AccountDirectory, type IqAnswer, type Rule, type StanzaRouter, type Verdict } from './extension.ts'
+import type { HandlerTables } from './handler-tables.ts'
+import type { Requests } from './requests.ts'
+import type { Sessions } from './sessions.ts'
+
+export interface RouterParts {
+  readonly tables: HandlerTables
+  readonly domains: ServedDomains
+  readonly sessions: Sessions
+  readonly requests: Requests
+  readonly accounts: AccountDirectory
+  readonly log: Log
+}
+
+const BAD_REQUEST = new StanzaError('bad-request')
+const SERVICE_UNAVAILABLE = new StanzaError('service-unavailable')
+const REMOTE_SERVER_NOT_FOUND = new StanzaError('remote-server-not-found')
+
+/**
+ * The way of every stanza: policy, outgoing rules, then another domain or incoming rules, observers, delivery.
+ *
+ * From `submit` to the last `send` it is one synchronous call stack, so order within a stream is kept by construction
+ * (RFC 6120 §10.1); only IQ handlers may answer later. Nothing here throws: a bug in a rule or handler is logged and
+ * refuses the stanza with internal-server-error, so every rule fails closed.
+ */
+export class Router implements StanzaRouter {
+  readonly #tables: HandlerTables
+  readonly #domains: ServedDomains
+  readonly #sessions: Sessions
+  readonly #requests: Requests
+  readonly #accounts: AccountDirectory
+  readonly #log: Log
+
+  constructor({ tables, domains, sessions, requests, accounts, log }: RouterParts) {
+    this.#tables = tables
+    this.#domains = domains
+    this.#sessions = sessions
+    this.#requests = requests
+    this.#accounts = accounts
+    this.#log = log
+  }
+
+  submit(envelope: Envelope): void {
+    if (envelope.kind === 'iq' && !isWellShaped(envelope.element)) return this.#refuse(envelope, BAD_REQUEST)
+    const ours = envelope.from.local !== '' && this.#domains.serves(envelope.from.domain)
+    this.#judge(ours ? this.#tables.outgoing[envelope.kind] : this.#tables.policy[envelope.kind], 0, envelope, this.#route)
+  }
+
+  forward(envelope: Envelope): void {
+    this.#route(envelope)
+  }
+
+  /** Asks each rule from the `first` on; what passes all of them goes `onward`. */
+  #judge(rules: readonly Rule[], first: number, envelope: Envelope, onward: (envelope: Envelope) => void): void {
+    for (let index = first; index < rules.length; index++) {
+      const verdict = this.#verdict(rules[index] as Rule, envelope) // index < length
+      if (verdict === undefined) continue
+      if (verdict === DROP) return
+      if (verdict instanceof StanzaError) return this.#refuse(envelope, verdict)
+      for (const rebuilt of verdict.deliver) this.#judge(rules, index + 1, envelope.carrying(rebuilt), onward)
+      return
+    }
+    onward(envelope)
+  }
+
+  #verdict(rule: Rule, envelope: Envelope): Verdict {
+    try {
+      return rule.judge(envelope)
+    } catch (cause) {
+      return this.#bug('router.rule-failed', cause)
+    }
+  }
+
+  readonly #route = (envelope: Envelope): void => {
+    if (!envelope.directed && envelope.kind === 'presence') return this.#broadcast(envelope)
+    if (this.#domains.serves(envelope.to.domain)) {
+      return this.#judge(this.#tables.incoming[envelope.kind], 0, envelope, this.#arrive)
+    }
+    const { remote } = this.#tables
+    const refusal = remote === undefined ? REMOTE_SERVER_NOT_FOUND : this.#guarded(() => remote.send(envelope))
+    if (refusal !== undefined) this.#refuse(envelope, refusal)
+  }
+
+  #broadcast(envelope: Envelope): void {
+    const { session } = envelope
+    const wasAvailable = session?.presence !== undefined
+    const refusal = this.#guarded(() => this.#tables.delivery?.broadcast(envelope))
+    if (refusal !== undefined) return this.#refuse(envelope, refusal)
+    if (session?.presence !== undefined && !wasAvailable) this.#tables.session.available(session)
+  }
+
+  readonly #arrive = (envelope: Envelope): void => {
+    this.#tables.observe(envelope)
+    if (envelope.kind === 'iq' && envelope.to.isBare) return this.#iq(envelope)
+    const { delivery } = this.#tables
+    const refusal = delivery === undefined ? SERVICE_UNAVAILABLE : this.#guarded(() => delivery.deliver(envelope))
+    if (refusal !== undefined) this.#refuse(envelope, refusal)
+  }
+
+  /** An IQ to a served domain or to an account as such: the server answers (RFC 6121 §8.5.2.1.3), for the account. */
+  #iq(envelope: Envelope): void {
+    const { element: stanza, from, to, type, session } = envelope
+    if (type !== 'get' && type !== 'set') {
+      this.#requests.settle(stanza, from, to)
+      return
+    }
+    const [payload] = stanza.elements()
+    if (payload === undefined) return this.#refuse(envelope, BAD_REQUEST)
+    const at = to.local === '' ? 'server' : 'account'
+    const route = this.#tables.iq(at, type, payload.namespace, payload.name)
+    // The same answer whether the payload is unknown or the account is: nobody can try out who has an account.
+    if (route === undefined || (at === 'account' && !this.#isAccount(envelope))) return this.#refuse(envelope, SERVICE_UNAVAILABLE)
+    try {
+      const answer = route.handle({ envelope, from, to, payload, session })
+      if (!(answer instanceof Promise)) return this.#answer(envelope, answer)
+      answer.then(
+        (later) => this.#answer(envelope, later),
+        (cause: unknown) => this.#refuse(envelope, this.#bug('router.handler-failed', cause)),
+      )
+    } catch (cause) {
+      this.#refuse(envelope, this.#bug('router.handler-failed', cause))
+    }
+  }
+
+  #isAccount({ from, to }: Envelope): boolean {
+    return from.bare.equals(to) || this.#accounts.exists(to)
+  }
+
+  #answer(envelope: Envelope, answer: IqAnswer): void {
+    if (answer instanceof StanzaError) return this.#refuse(envelope, answer)
+    const { element: request, from, to } = envelope
+    this.#reply(envelope, element(NS_CLIENT, 'iq',
+      { type: 'result', id: request.attrs['id'], from: to.toString(), to: from.toString() },
+      answer === EMPTY ? undefined : answer))
+  }
+
+  #refuse(envelope: Envelope, error: StanzaError): void {
+    if (!mayBeAnswered(envelope.element)) return
+    this.#reply(envelope, errorReply(envelope.element, error, envelope.to, envelope.from))
+  }
+
+  /** Back to the sender; what cannot reach it is dropped, as a reply has no reply. */
+  #reply({ session, from, to }: Envelope, reply: Element): void {
+    if (session !== undefined) return session.send(reply)
+    if (this.#domains.serves(from.domain)) return this.#sessions.get(from)?.send(reply)
+    this.#guarded(() => this.#tables.remote?.send(new Envelope(reply, to, from, true, 'server', undefined)))
+  }
+
+  #guarded(work: () => StanzaError | undefined): StanzaError | undefined {
+    try {
+      return work()
+    } catch (cause) {
+      return this.#bug('router.delivery-failed', cause)
+    }
+  }
+
+  /** A bug of ours: the stack goes to the log, and an id that names nobody joins it to what the sender was told. */
+  #bug(event: string, cause: unknown): StanzaError {
+    const id = randomIdentifier(6)
+    this.#log.error(event, { part: 'routing', condition: 'internal-server-error', id }, cause)
+    return new StanzaError('internal-server-error', { text: `The operator's log has more about ${id}.` })
+  }
+}
+
+/** RFC 6120 §8.2.3: an id always; one child for a request, at most one for a result. */
+function isWellShaped(iq: Element): boolean {
+  if (iq.attrs['id'] === undefined) return false
+  switch (iq.attrs['type']) {
+    case 'get':
+    case 'set': return countElements(iq) === 1
+    case 'result': return countElements(iq) <= 1
+    case 'error': return true
+    default: return false
+  }
+}
+
+function countElements(parent: Element): number {
+  let count = 0
+  for (const node of parent.children) if (typeof node !== 'string') count++
+  return count
+}
