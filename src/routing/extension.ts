@@ -78,9 +78,10 @@ export interface IqRoute {
   readonly namespace: string
   /**
    * Which addresses answer: 'server', a served domain; 'account', a bare JID of ours, whoever asks (the handler
-   * judges who may). An IQ without `to` is for the sender's own account.
+   * judges who may); 'own', the sender's own account alone: everybody else gets `forbidden`, whether or not there is
+   * such an account. An IQ without `to` is for the sender's own account.
    */
-  readonly at: 'server' | 'account'
+  readonly at: 'server' | 'account' | 'own'
   handle(iq: Iq): IqAnswer | Promise<IqAnswer>
 }
 
@@ -131,6 +132,8 @@ export interface Delivery {
   deliver(envelope: Envelope): StanzaError | undefined
   /** A client's presence without `to` (RFC 6121 §4.2.2, §4.4.2, §4.5.2). */
   broadcast(envelope: Envelope): StanzaError | undefined
+  /** See `Audience`. */
+  sees(viewer: Jid, account: Jid): boolean
 }
 
 /** Delivers to domains that are not ours; s2s/ is it. */
@@ -146,7 +149,10 @@ export interface Handlers {
    * It fails closed: a policy that throws refuses the stanza.
    */
   readonly policy?: readonly Rule[]
-  /** For stanzas from accounts of ours. */
+  /**
+   * For stanzas from accounts of ours: those that their clients send, and those that the server sends in their name
+   * (origin 'server': presence broadcast, answers to probes). Blocking hides from both.
+   */
   readonly outgoing?: readonly Rule[]
   /** For stanzas to served domains and their accounts. */
   readonly incoming?: readonly Rule[]
@@ -170,10 +176,17 @@ export interface Host {
   readonly requests: Requests
   readonly accounts: AccountDirectory
   readonly router: StanzaRouter
+  readonly audience: Audience
   readonly clock: Clock
   readonly log: Log
   /** Features and identities that all extensions declared; complete once the house stands. */
   readonly features: { readonly server: readonly string[]; readonly account: readonly string[] }
+}
+
+/** Who may know what: asked by whatever answers strangers in an account's name. */
+export interface Audience {
+  /** True if `viewer` has a subscription to the account's presence, or is the account itself. */
+  sees(viewer: Jid, account: Jid): boolean
 }
 
 /** Which bare JIDs are accounts here. Synchronous and cheap: it is asked for every stanza to an absent account. */
@@ -186,7 +199,7 @@ export interface StanzaRouter {
   submit(envelope: Envelope): void
   /**
    * The way of a stanza that the server itself makes or copies (presence broadcast, probes, pushes to contacts):
-   * no policy and no outgoing rules, then as `submit`. Never for content that a client or remote server chose and
+   * no policy, then as `submit`. Never for content that a client or remote server chose and
    * policy has not seen.
    */
   forward(envelope: Envelope): void

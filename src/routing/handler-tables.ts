@@ -16,15 +16,12 @@ type ByName<T> = Map<string, Map<string, T>>
  * are an array by kind or two map accesses (namespace, then name): no text is joined on a stanza's way.
  */
 export class HandlerTables {
-  /** For stanzas from accounts of ours: policy, then the outgoing rules. Complete once sealed. */
-  readonly outgoing: ByKind<Rule> = byKind()
-  /** For stanzas from anywhere else: policy alone. */
   readonly policy: ByKind<Rule> = byKind()
+  readonly outgoing: ByKind<Rule> = byKind()
   readonly incoming: ByKind<Rule> = byKind()
   readonly observers: ByKind<Observer> = byKind()
   readonly pages: PageRoute[] = []
   readonly commands = new Map<string, CommandRoute>()
-  readonly #outgoing: Rule[] = []
   readonly #iq = { server: { get: names<IqRoute>(), set: names<IqRoute>() }, account: { get: names<IqRoute>(), set: names<IqRoute>() } }
   readonly #nonzas = { client: names<NonzaRoute>(), server: names<NonzaRoute>() }
   readonly #sessionHooks: { readonly owner: string; readonly hooks: SessionHooks }[] = []
@@ -42,10 +39,10 @@ export class HandlerTables {
   install(owner: string, handlers: Handlers): void {
     if (this.#sealed) throw new Error(`${owner} is installed after boot`)
     for (const rule of handlers.policy ?? []) for (const kind of rule.kinds) this.policy[kind].push(rule)
-    for (const rule of handlers.outgoing ?? []) this.#outgoing.push(rule)
+    for (const rule of handlers.outgoing ?? []) for (const kind of rule.kinds) this.outgoing[kind].push(rule)
     for (const rule of handlers.incoming ?? []) for (const kind of rule.kinds) this.incoming[kind].push(rule)
     for (const observer of handlers.observe ?? []) for (const kind of observer.kinds) this.observers[kind].push(observer)
-    for (const route of handlers.iq ?? []) claim(this.#iq[route.at][route.type], route, owner)
+    for (const route of handlers.iq ?? []) claim(this.#iq[route.at === 'server' ? 'server' : 'account'][route.type], route, owner)
     for (const route of handlers.nonzas ?? []) claim(this.#nonzas[route.on], route, owner)
     for (const route of handlers.commands ?? []) {
       if (this.commands.has(route.name)) throw new Error(`${owner}: the command ${route.name} has an owner already`)
@@ -58,13 +55,9 @@ export class HandlerTables {
     if (handlers.remote !== undefined) this.#remote = only(this.#remote, handlers.remote, `${owner}: remote delivery`)
   }
 
-  /** Ends the boot: nothing can be installed any more, and rules are in their final order. */
+  /** Ends the boot: nothing can be installed any more. */
   seal(): void {
-    if (this.#sealed) return
     this.#sealed = true
-    for (const kind of KINDS) {
-      this.outgoing[kind].push(...this.policy[kind], ...this.#outgoing.filter((rule) => rule.kinds.includes(kind)))
-    }
   }
 
   /** Who delivers to accounts here; undefined where no extension does. */
@@ -77,7 +70,7 @@ export class HandlerTables {
     return this.#remote
   }
 
-  iq(at: IqRoute['at'], type: IqRoute['type'], namespace: string, name: string): IqRoute | undefined {
+  iq(at: 'server' | 'account', type: IqRoute['type'], namespace: string, name: string): IqRoute | undefined {
     return this.#iq[at][type].get(namespace)?.get(name)
   }
 
@@ -136,8 +129,6 @@ export class HandlerTables {
     }
   }
 }
-
-const KINDS = ['message', 'presence', 'iq'] as const satisfies readonly StanzaKind[]
 
 function byKind<T>(): ByKind<T> {
   return { message: [], presence: [], iq: [] }

@@ -5,7 +5,7 @@ import { Requests } from './requests.ts'
 import { Router } from './router.ts'
 
 /** What must be there before extensions can be installed. */
-export type Ground = Omit<Host, 'requests' | 'router' | 'features'>
+export type Ground = Omit<Host, 'requests' | 'router' | 'audience' | 'features'>
 
 export interface Installation {
   readonly host: Host
@@ -27,7 +27,10 @@ export function install(extensions: readonly Extension[], ground: Ground): Insta
     server: extensions.flatMap((extension) => extension.features?.server ?? []),
     account: extensions.flatMap((extension) => extension.features?.account ?? []),
   }
-  const host: Host = { ...ground, requests, router, features }
+  const host: Host = {
+    ...ground, requests, router, features,
+    audience: { sees: (viewer, account) => tables.delivery?.sees(viewer, account) ?? false },
+  }
   for (const { name, migrations } of extensions) if (migrations !== undefined) ground.database.migrate(name, migrations)
   for (const extension of extensions) tables.install(extension.name, extension.install(host))
   tables.seal()

@@ -20,6 +20,7 @@ export interface RouterParts {
 }
 
 const BAD_REQUEST = new StanzaError('bad-request')
+const FORBIDDEN = new StanzaError('forbidden')
 const SERVICE_UNAVAILABLE = new StanzaError('service-unavailable')
 const REMOTE_SERVER_NOT_FOUND = new StanzaError('remote-server-not-found')
 
@@ -49,12 +50,11 @@ export class Router implements StanzaRouter {
 
   submit(envelope: Envelope): void {
     if (envelope.kind === 'iq' && !isWellShaped(envelope.element)) return this.#refuse(envelope, BAD_REQUEST)
-    const ours = envelope.from.local !== '' && this.#domains.serves(envelope.from.domain)
-    this.#judge(ours ? this.#tables.outgoing[envelope.kind] : this.#tables.policy[envelope.kind], 0, envelope, this.#route)
+    this.#judge(this.#tables.policy[envelope.kind], 0, envelope, this.#leave)
   }
 
   forward(envelope: Envelope): void {
-    this.#route(envelope)
+    this.#leave(envelope)
   }
 
   /** Asks each rule from the `first` on; what passes all of them goes `onward`. */
@@ -76,6 +76,11 @@ export class Router implements StanzaRouter {
     } catch (cause) {
       return this.#bug('router.rule-failed', cause)
     }
+  }
+
+  readonly #leave = (envelope: Envelope): void => {
+    if (envelope.from.local === '' || !this.#domains.serves(envelope.from.domain)) return this.#route(envelope)
+    this.#judge(this.#tables.outgoing[envelope.kind], 0, envelope, this.#route)
   }
 
   readonly #route = (envelope: Envelope): void => {
@@ -115,8 +120,12 @@ export class Router implements StanzaRouter {
     if (payload === undefined) return this.#refuse(envelope, BAD_REQUEST)
     const at = to.local === '' ? 'server' : 'account'
     const route = this.#tables.iq(at, type, payload.namespace, payload.name)
-    // The same answer whether the payload is unknown or the account is: nobody can try out who has an account.
-    if (route === undefined || (at === 'account' && !this.#isAccount(envelope))) return this.#refuse(envelope, SERVICE_UNAVAILABLE)
+    // The same answers whether the payload is unknown or the account is: nobody can try out who has an account.
+    if (route === undefined) return this.#refuse(envelope, SERVICE_UNAVAILABLE)
+    if (at === 'account' && !from.bare.equals(to)) {
+      if (route.at === 'own') return this.#refuse(envelope, FORBIDDEN)
+      if (!this.#accounts.exists(to)) return this.#refuse(envelope, SERVICE_UNAVAILABLE)
+    }
     try {
       const answer = route.handle({ envelope, from, to, payload, session })
       if (!(answer instanceof Promise)) return this.#answer(envelope, answer)
@@ -127,10 +136,6 @@ export class Router implements StanzaRouter {
     } catch (cause) {
       this.#refuse(envelope, this.#bug('router.handler-failed', cause))
     }
-  }
-
-  #isAccount({ from, to }: Envelope): boolean {
-    return from.bare.equals(to) || this.#accounts.exists(to)
   }
 
   #answer(envelope: Envelope, answer: IqAnswer): void {
