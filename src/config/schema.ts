@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { LOG_LEVELS } from '../log.ts'
+import { domainName, ONION } from './domain-name.ts'
 
 const UNITS = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const
 const SIZES = { B: 1, kB: 1024, MB: 1024 * 1024 } as const
@@ -8,7 +9,7 @@ const SIZES = { B: 1, kB: 1024, MB: 1024 * 1024 } as const
 const duration = (standard: string) => z.string().default(standard).transform((text, context) => {
   const [, number, unit] = /^(\d{1,9})(ms|s|m|h|d)$/.exec(text) ?? []
   if (number !== undefined && unit !== undefined) return Number(number) * UNITS[unit as keyof typeof UNITS] // the pattern allows no other
-  context.addIssue({ code: 'custom', message: 'a time with its unit: "500ms", "30s", "5m", "1h" or "7d"' })
+  context.addIssue({ code: 'custom', message: 'no time', params: { form: 'a time with its unit: "500ms", "30s", "5m", "1h" or "7d"' } })
   return z.NEVER
 })
 
@@ -16,7 +17,7 @@ const duration = (standard: string) => z.string().default(standard).transform((t
 const size = (standard: string) => z.string().default(standard).transform((text, context) => {
   const [, number, unit] = /^(\d{1,9})(B|kB|MB)$/.exec(text) ?? []
   if (number !== undefined && unit !== undefined) return Number(number) * SIZES[unit as keyof typeof SIZES] // the pattern allows no other
-  context.addIssue({ code: 'custom', message: 'a size with its unit: "512B", "8kB" or "1MB"' })
+  context.addIssue({ code: 'custom', message: 'no size', params: { form: 'a size with its unit: "512B", "8kB" or "1MB"' } })
   return z.NEVER
 })
 
@@ -28,24 +29,32 @@ const path = z.string().default('')
 export const REGISTRATION_MODES = ['closed', 'open'] as const
 export const POLICY_PROFILES = ['otr'] as const
 
+/** A domain by its configured name: 'onion', or a DNS name as in JIDs. */
+const name = z.string().transform((text, context) => {
+  const named = domainName(text)
+  if (typeof named === 'string') return named
+  context.addIssue({ code: 'custom', message: named.problem, params: { form: `"${ONION}" or a DNS name` } })
+  return z.NEVER
+})
+
 const domain = z.strictObject({
-  name: z.string().min(1).max(255),
+  name,
   onion_service: z.boolean().optional(),
   certificate: path,
   key: path,
   registration: z.enum(REGISTRATION_MODES).default('closed'),
   policy: z.enum(POLICY_PROFILES).default('otr'),
-})
+}).transform((given) => ({ ...given, onion_service: given.onion_service ?? given.name === ONION }))
 
 const listener = z.strictObject({
   kind: z.enum(['c2s', 'c2s-tls']),
   address: z.string().default('127.0.0.1'),
   port,
-  domains: z.array(z.string()).optional(),
+  domains: z.array(name).min(1).optional(),
 })
 
 /** Every key of the configuration file; config/sotto.example.toml documents each, and a test keeps the two equal. */
-export const configSchema = z.strictObject({
+const file = z.strictObject({
   files: z.strictObject({ data: z.string().default('data'), runtime: path }).prefault({}),
   keys: z.strictObject({ file: path, passphrase_file: path }).prefault({}),
   log: z.strictObject({ level: z.enum(LOG_LEVELS).default('error'), roster: z.boolean().default(false) }).prefault({}),
@@ -94,8 +103,51 @@ export const configSchema = z.strictObject({
   }).prefault({}),
 })
 
+/** The file with its defaults filled in, and nothing left open: each listener names the domains it serves. */
+export const configSchema = file.transform((given) => {
+  const domains = domainsByDefault(given.domains.map((served) => served.name))
+  return { ...given, listeners: given.listeners.map((one) => ({ ...one, domains: one.domains ?? domains })) }
+})
+
+/**
+ * What a listener serves that does not say: all DNS names, or the onion where there is none. So nobody who adds a
+ * DNS name links it to the onion without having written so.
+ */
+function domainsByDefault(names: readonly string[]): string[] {
+  const dns = names.filter((one) => one !== ONION)
+  return dns.length > 0 ? dns : names.slice(0, 1)
+}
+
+/** What can be said of a key to whom writes it. */
+export interface KeyDescription {
+  readonly type: string | undefined
+  /** The only values it may have. */
+  readonly values: readonly unknown[] | undefined
+  /** Its default as it would be written; undefined where it must be written or follows from others. */
+  readonly standard: unknown
+  /** Of a table: its keys. Of a list of tables: those of one item. */
+  readonly keys: Readonly<Record<string, KeyDescription>> | undefined
+}
+
+/** Describes the key at that path of the file ([] is the file itself); undefined where there is none. */
+export function describeKey(path: readonly PropertyKey[]): KeyDescription | undefined {
+  let description: KeyDescription | undefined = describe(z.toJSONSchema(configSchema, { io: 'input' }))
+  for (const part of path) if (typeof part === 'string') description = description?.keys?.[part]
+  return description
+}
+
+function describe(node: z.core.JSONSchema.JSONSchema): KeyDescription {
+  const table = typeof node.items === 'object' && !Array.isArray(node.items) ? node.items : node
+  const keys = Object.entries(table.properties ?? {}).flatMap(([key, inner]) => (
+    typeof inner === 'object' ? [[key, describe(inner)] as const] : []))
+  const type = typeof node.type === 'string' ? node.type : undefined
+  return { type, values: node.enum, standard: node.default, keys: keys.length > 0 ? Object.fromEntries(keys) : undefined }
+}
+
 /** The configuration as the rest of the server sees it: times in milliseconds, sizes in bytes, paths absolute. */
-export type Config = z.infer<typeof configSchema>
+export type Config = DeepReadonly<z.infer<typeof configSchema>>
 export type DomainConfig = Config['domains'][number]
 export type ListenerConfig = Config['listeners'][number]
 export type Limits = Config['limits']
+
+type DeepReadonly<T> = T extends object ? { readonly [Key in keyof T]: DeepReadonly<T[Key]> } : T

@@ -1,0 +1,112 @@
+import { isIP, isIPv4, SocketAddress } from 'node:net'
+import type { Complaint } from './config-error.ts'
+import { ONION } from './domain-name.ts'
+import { keyPairComplaints, secretFileComplaints, unreadable } from './key-files.ts'
+import type { Config, ListenerConfig } from './schema.ts'
+
+/** What is wrong between values that are each right by themselves, and with the files that they name. */
+export function contradictions(config: Config, now: number): Complaint[] {
+  return [...ofDomains(config, now), ...ofListeners(config), ...ofKeys(config), ...ofTor(config)]
+}
+
+function ofDomains({ domains }: Config, now: number): Complaint[] {
+  return domains.flatMap((domain, index) => {
+    const at = `domains[${index}]`
+    const complaints = keyPairComplaints(at, domain.certificate, domain.key, now)
+    if (domains.findIndex(({ name }) => name === domain.name) < index) {
+      complaints.push({
+        key: `${at}.name`,
+        problem: domain.name === ONION
+          ? `a second domain is called "${ONION}", and the two could not be told apart`
+          : `the domain "${domain.name}" stands twice`,
+        remedy: 'Remove one of them',
+      })
+    }
+    if (domain.name === ONION && !domain.onion_service) {
+      complaints.push({
+        key: `${at}.onion_service`,
+        problem: `a domain called "${ONION}" is its onion service, so it always has one`,
+        remedy: 'Remove this line, or give the domain a DNS name',
+      })
+    }
+    return complaints
+  })
+}
+
+function ofListeners({ domains, listeners }: Config): Complaint[] {
+  const names = domains.map(({ name }) => name)
+  return listeners.flatMap((listener, index) => {
+    const at = `listeners[${index}]`
+    const complaints: Complaint[] = listener.domains.flatMap((name, position) => names.includes(name) ? [] : [{
+      key: `${at}.domains[${position}]`,
+      problem: `no domain is called "${name}"`,
+      remedy: `Write one of ${names.map((one) => `"${one}"`).join(', ')}, or add a [[domains]] table`,
+    }])
+    if (isIP(listener.address) === 0) {
+      complaints.push({
+        key: `${at}.address`,
+        problem: `"${listener.address}" is no IP address`,
+        remedy: 'Write "127.0.0.1" or "::1" for this machine alone',
+      })
+      return complaints
+    }
+    const before = listeners.findIndex((other) => isIP(other.address) !== 0 && overlap(other, listener))
+    if (before < index) {
+      complaints.push({
+        key: `${at}.port`,
+        problem: `${listener.address} port ${listener.port} is taken by listeners[${before}]`,
+        remedy: 'Give one of the two another port',
+      })
+    }
+    return complaints
+  })
+}
+
+/** Port 0 is a free one each time. */
+function overlap(one: ListenerConfig, other: ListenerConfig): boolean {
+  if (one.port !== other.port || one.port === 0) return one === other
+  const [first, second] = [canonical(one.address), canonical(other.address)]
+  // '::' takes the port of IPv4, too, unless a system is told otherwise.
+  return first === second || first === '::' || second === '::'
+    || (isIPv4(first) && isIPv4(second) && (first === '0.0.0.0' || second === '0.0.0.0'))
+}
+
+function canonical(address: string): string {
+  return new SocketAddress({ address, family: isIPv4(address) ? 'ipv4' : 'ipv6' }).address
+}
+
+function ofKeys({ keys }: Config): Complaint[] {
+  const complaints = [
+    // The storage key itself may be missing: it is made at the first start.
+    ...secretFileComplaints('keys.file', keys.file, { mayBeMissing: true }),
+    ...secretFileComplaints('keys.passphrase_file', keys.passphrase_file, { mayBeMissing: false }),
+  ]
+  if (keys.file !== '' && keys.passphrase_file !== '') {
+    complaints.push({
+      key: 'keys.passphrase_file',
+      problem: 'the storage key either lies in keys.file or follows from a passphrase, not both',
+      remedy: 'Remove one of the two lines',
+    })
+  }
+  return complaints
+}
+
+function ofTor({ tor }: Config): Complaint[] {
+  const complaints: Complaint[] = []
+  const reason = tor.torrc === '' ? undefined : unreadable(tor.torrc)
+  if (reason !== undefined) {
+    complaints.push({
+      key: 'tor.torrc',
+      problem: `${tor.torrc} cannot be read (${reason})`,
+      remedy: 'Name a file that this user may read, or remove the line',
+    })
+  }
+  if (tor.required && !tor.enabled) {
+    complaints.push({
+      key: 'tor.required',
+      problem: 'tor is required and switched off',
+      remedy: 'Set tor.enabled = true, or remove this line',
+    })
+  }
+  return complaints
+}
