@@ -1,0 +1,66 @@
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import { find, run } from './command.mjs'
+import { Failure, say } from './failure.mjs'
+import { WORKSHOP } from './place.mjs'
+
+const LOCK_WAIT_SECONDS = 600
+const LOCK_RETRY_MILLISECONDS = 2000
+/** Names what apt was asked for, from before it begins until it is done: found later, it was interrupted. */
+const BEGUN = join(WORKSHOP, 'apt-begun')
+
+const OPTIONS = ['-y', '-q', '--no-install-recommends', '-o', `DPkg::Lock::Timeout=${LOCK_WAIT_SECONDS}`,
+  '-o', 'Acquire::Retries=3', '-o', 'Dpkg::Use-Pty=0', '-o', 'Dpkg::Options::=--force-confdef', '-o', 'Dpkg::Options::=--force-confold']
+/** Nothing may ask, restart services or offer to. */
+const QUIET = { DEBIAN_FRONTEND: 'noninteractive', NEEDRESTART_SUSPEND: '1', UCF_FORCE_CONFFOLD: '1', LC_ALL: 'C.UTF-8' }
+
+/**
+ * Installs Debian packages, or tells the person the command to type where we may not: no root, no apt.
+ *
+ * @param why what the packages are for: the first half of the sentence a person reads
+ * @throws Failure when they cannot be installed
+ */
+export async function aptInstall(packages, why) {
+  const byHand = `Type this, then run again:  ${process.getuid?.() === 0 ? '' : 'sudo '}apt-get install --no-install-recommends ${packages.join(' ')}`
+  if (process.getuid?.() !== 0 || find('apt-get') === undefined) throw new Failure(`${why}, and only root may install it.`, byHand)
+  say(`installing ${packages.join(', ')} with apt`)
+  mkdirSync(WORKSHOP, { recursive: true })
+  writeFileSync(BEGUN, packages.join('\n'))
+  const install = () => apt(['install', ...OPTIONS, ...packages], `apt could not install ${packages.join(', ')}`, byHand)
+  await run('dpkg', ['--configure', '-a', '--force-confdef', '--force-confold'], { env: QUIET, marked: false }).catch(() => {})
+  try {
+    await install()
+  } catch {
+    // The lists may be missing or old. Whether they can be renewed shows in what can be installed then.
+    await apt(['update', '-q']).catch(() => {})
+    await install()
+  }
+  if (packages.includes('tor')) await stopService('tor')
+  rmSync(BEGUN)
+}
+
+/** Finishes what an interrupted installation asked of apt: a program may be in PATH and yet not be configured. */
+export async function resumeApt() {
+  if (existsSync(BEGUN)) await aptInstall(readFileSync(BEGUN, 'utf8').split('\n'), 'An earlier installation was interrupted')
+}
+
+/** `apt-get`, again while another one holds a lock that has no waiting time of its own (that of the lists). */
+async function apt(args, failure, remedy) {
+  const deadline = performance.now() + LOCK_WAIT_SECONDS * 1000
+  for (;;) {
+    try {
+      // Unmarked: an apt that outlives us must come to its end; the next one waits for it.
+      return await run('apt-get', args, { env: QUIET, marked: false, failure, remedy })
+    } catch (error) {
+      if (!/could not get lock/i.test(error.output ?? '') || performance.now() > deadline) throw error
+      await delay(LOCK_RETRY_MILLISECONDS)
+    }
+  }
+}
+
+/** Debian starts a service as it installs it. Our server runs a tor of its own, and nobody asked for a second. */
+async function stopService(name) {
+  await run('invoke-rc.d', [name, 'stop'], { marked: false })
+    .catch(() => say(`the ${name} service that apt started could not be stopped; sotto does not need it`))
+}

@@ -1,0 +1,108 @@
+import { createHash } from 'node:crypto'
+import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { aptInstall } from './apt.mjs'
+import { endOrphans, find, run } from './command.mjs'
+import { Failure, say } from './failure.mjs'
+import { headersPrefix } from './node.mjs'
+import { npm } from './npm.mjs'
+import { ROOT, WORKSHOP } from './place.mjs'
+
+const MODULES = join(ROOT, 'node_modules')
+/** The packages whose install scripts run, and no others: both are C++, and neither has a binary for every Node. */
+const COMPILED = ['better-sqlite3', 'argon2']
+/** Debian packages, each named as the program it brings. */
+const COMPILER = ['g++', 'make', 'python3']
+const PROOF = "new (require('better-sqlite3'))(':memory:').close(); require('argon2').hash('x').catch(() => process.exit(1))"
+const NETWORK = 'If the registry cannot be reached, see `npm config list`; then run again.'
+
+/**
+ * Installs the packages of package-lock.json.
+ *
+ * They are put together in a folder of their own which gets its stamp last, and then take their place by one rename:
+ * a node_modules with the right stamp is whole, and anything else is not looked at. A whole folder that an
+ * interrupted run could not rename any more is taken; what else it left is removed.
+ */
+export async function installPackages() {
+  const stamp = packagesStamp()
+  if (stampOf(MODULES) === stamp) return
+  endOrphans()
+  const staging = finished(stamp) ?? await assemble(stamp)
+  const old = mkdtempSync(join(WORKSHOP, 'old-'))
+  if (existsSync(MODULES)) renameSync(MODULES, join(old, 'node_modules'))
+  renameSync(join(staging, 'node_modules'), MODULES)
+  sweep()
+}
+
+/** Changes with the locked packages and with whatever makes a compiled package useless: Node's ABI, the machine. */
+function packagesStamp() {
+  const locked = createHash('sha256').update(readFileSync(join(ROOT, 'package-lock.json'))).digest('hex')
+  return `${locked} ${process.versions.modules} ${process.platform}-${process.arch}\n`
+}
+
+function stampOf(modules) {
+  const file = join(modules, '.sotto-stamp')
+  return existsSync(file) ? readFileSync(file, 'utf8') : undefined
+}
+
+function stagings() {
+  return readdirSync(WORKSHOP).filter((name) => /^(staging|old|headers)-/.test(name)).map((name) => join(WORKSHOP, name))
+}
+
+function finished(stamp) {
+  return stagings().find((folder) => stampOf(join(folder, 'node_modules')) === stamp)
+}
+
+function sweep() {
+  for (const folder of stagings()) rmSync(folder, { recursive: true, force: true, maxRetries: 5 })
+}
+
+async function assemble(stamp) {
+  sweep()
+  const staging = mkdtempSync(join(WORKSHOP, 'staging-'))
+  for (const file of ['package.json', 'package-lock.json', '.npmrc']) copyFileSync(join(ROOT, file), join(staging, file))
+  say('installing npm packages')
+  await npm(['ci', '--ignore-scripts', '--omit=optional'], staging, { failure: 'npm could not install the packages', remedy: NETWORK })
+  await compile(staging)
+  await run('sync', ['-f', staging]).catch(() => {}) // a stamp must not survive a power cut that its packages do not
+  writeFileSync(join(staging, 'node_modules', '.sotto-stamp'), stamp)
+  return staging
+}
+
+/** Runs the install scripts of COMPILED. A compiler is asked for only when they turn out to need one. */
+async function compile(staging) {
+  say(`building ${COMPILED.join(' and ')} (a minute or two where they must be compiled)`)
+  const missing = COMPILER.filter((program) => find(program) === undefined)
+  if (missing.length > 0) {
+    const built = await rebuild(staging, {}).then(() => true, () => false)
+    if (built) return
+    await aptInstall(missing, `A compiler is needed for ${COMPILED.join(' and ')}`)
+  }
+  await rebuild(staging, await headers())
+}
+
+async function rebuild(staging, env) {
+  const failure = `${COMPILED.join(' and ')} could not be built`
+  await npm(['rebuild', '--ignore-scripts=false', '--foreground-scripts', ...COMPILED], staging, { env: { JOBS: 'max', ...env }, failure })
+  await run(process.execPath, ['-e', PROOF], { cwd: staging, failure: `${COMPILED.join(' or ')} does not run` })
+}
+
+/**
+ * Tells node-gyp where the headers of this Node are: beside it, else in an npm package of the same version, checked
+ * like any package. With neither, node-gyp downloads them from nodejs.org itself.
+ */
+async function headers() {
+  const beside = headersPrefix()
+  if (beside !== undefined) return { npm_config_nodedir: beside }
+  const name = `node-linux-${process.arch}`
+  const folder = join(WORKSHOP, `headers-${process.versions.node}`)
+  mkdirSync(folder, { recursive: true })
+  try {
+    await npm(['install', '--prefix', folder, '--ignore-scripts', '--no-save', `${name}@${process.versions.node}`], folder)
+  } catch (error) {
+    if (!(error instanceof Failure)) throw error
+    return {}
+  }
+  const prefix = headersPrefix(join(folder, 'node_modules', name))
+  return prefix === undefined ? {} : { npm_config_nodedir: prefix }
+}

@@ -1,0 +1,39 @@
+import { delimiter, dirname } from 'node:path'
+import { aptInstall } from './apt.mjs'
+import { find, run } from './command.mjs'
+import { Failure } from './failure.mjs'
+
+/** The first version with the proof of work that defends onion services. */
+const LEAST = [0, 4, 8]
+
+/**
+ * Sees to it that a recent `tor` can be run by that name.
+ *
+ * @throws Failure when there is none and none can be installed
+ */
+export async function installTor() {
+  if (!recent(await version())) await aptInstall(['tor'], 'The program tor is missing or too old')
+  const found = await version()
+  if (!recent(found)) {
+    throw new Failure(`tor ${found ?? ''} is too old: ${LEAST.join('.')} or newer is needed.`,
+      'The Tor Project has newer packages: https://support.torproject.org/apt/')
+  }
+  const folder = dirname(find('tor'))
+  const folders = (process.env.PATH ?? '').split(delimiter)
+  if (!folders.includes(folder)) process.env.PATH = [...folders, folder].join(delimiter)
+}
+
+async function version() {
+  const tor = find('tor')
+  if (tor === undefined) return undefined
+  const text = await run(tor, ['--version']).catch(() => '')
+  return /Tor version (\d+\.\d+\.\d+)/.exec(text)?.[1]
+}
+
+/** @param version "0.4.9"; undefined is not recent */
+export function recent(version) {
+  if (version === undefined) return false
+  const parts = version.split('.').map(Number)
+  for (const [index, least] of LEAST.entries()) if (parts[index] !== least) return parts[index] > least
+  return true
+}
