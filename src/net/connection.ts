@@ -1,0 +1,142 @@
+import type { Socket } from 'node:net'
+import { TLSSocket } from 'node:tls'
+import type { TlsIdentity } from './tls.ts'
+
+/** The one listener of a connection. */
+export interface ConnectionOwner {
+  received(chunk: Buffer): void
+  /** What was written has left for the operating system. */
+  drained(): void
+  /** The peer sent its last byte; we may still write. */
+  ended(): void
+  /** Called once; nothing can be written any more. */
+  closed(): void
+}
+
+/** How the bytes are protected on their way: not at all, by TLS, or by an onion circuit from end to end. */
+export type Protection = 'none' | 'tls' | 'onion'
+
+/**
+ * A byte stream: TCP, a unix socket behind tor, and TLS on either.
+ *
+ * `peer` is the name that limits count by: the tor circuit, or the client's network. A loopback address is nobody's
+ * name, so there `peer` is undefined and only the listener's own budget applies.
+ */
+export class Connection {
+  readonly peer: string | undefined
+  readonly onion: boolean
+  #socket: Socket
+  #owner: ConnectionOwner | undefined
+  #identity: TlsIdentity | undefined
+  #closed = false
+
+  constructor(socket: Socket, peer: string | undefined, onion: boolean) {
+    this.peer = peer
+    this.onion = onion
+    this.#socket = socket
+    socket.setNoDelay(true)
+    this.#listen(socket)
+  }
+
+  set owner(owner: ConnectionOwner) {
+    this.#owner = owner
+  }
+
+  get protection(): Protection {
+    return this.#identity !== undefined ? 'tls' : this.onion ? 'onion' : 'none'
+  }
+
+  get closed(): boolean {
+    return this.#closed
+  }
+
+  /** Bytes that the operating system has not taken yet. */
+  get unsent(): number {
+    return this.#socket.writableLength
+  }
+
+  /** False once the peer lags: `owner.drained` follows. */
+  write(text: string): boolean {
+    return this.#closed ? false : this.#socket.write(text, 'utf8')
+  }
+
+  pause(): void {
+    this.#socket.pause()
+  }
+
+  resume(): void {
+    if (!this.#closed) this.#socket.resume()
+  }
+
+  /** Sends what is written and then ends our side. */
+  end(): void {
+    if (!this.#closed) this.#socket.end()
+  }
+
+  /** Ends at once, in both directions. */
+  destroy(): void {
+    this.#socket.destroy()
+  }
+
+  /**
+   * Speaks TLS from here on, as server. Resolves with whether the handshake succeeded; where it fails the
+   * connection is destroyed. Time is the caller's to limit.
+   *
+   * `prefix` is what the peer had sent already; anything but nothing is refused by the callers for STARTTLS,
+   * where it would be plaintext injected before the handshake.
+   */
+  startTls(identity: TlsIdentity, choose?: (serverName: string) => TlsIdentity | undefined): Promise<boolean> {
+    const plain = this.#socket
+    plain.removeAllListeners('data').removeAllListeners('drain').removeAllListeners('end')
+      .removeAllListeners('close').removeAllListeners('error')
+    plain.on('error', () => {}) // it is told again by the TLS socket's close
+    this.#identity = identity
+    const secure = new TLSSocket(plain, {
+      isServer: true,
+      secureContext: identity.context,
+      ...(choose === undefined ? {} : {
+        ALPNProtocols: ['xmpp-client'], // XEP-0368 §4; a client that offers other protocols alone gets an alert
+        SNICallback: (serverName, answer) => {
+          const chosen = choose(serverName)
+          if (chosen === undefined) return answer(new Error('no such name here'))
+          this.#identity = chosen
+          answer(null, chosen.context)
+        },
+      }),
+    })
+    // COMPAT(Node): a TLSSocket of our own making reports broken records by this event alone.
+    secure.on('_tlsError', () => secure.destroy())
+    this.#socket = secure
+    this.#listen(secure)
+    return new Promise((resolve) => {
+      secure.once('secure', () => resolve(true))
+      secure.once('close', () => resolve(false))
+    })
+  }
+
+  /**
+   * What SCRAM can bind to (RFC 9266, RFC 5929), by the type's name. tls-exporter for TLS 1.3 alone: with 1.2 it is
+   * sound only with the extended master secret, which Node does not tell of.
+   */
+  channelBindings(): ReadonlyMap<string, Buffer> {
+    const bindings = new Map<string, Buffer>()
+    if (!(this.#socket instanceof TLSSocket) || this.#identity === undefined) return bindings
+    if (this.#socket.getProtocol() === 'TLSv1.3') {
+      bindings.set('tls-exporter', this.#socket.exportKeyingMaterial(32, 'EXPORTER-Channel-Binding', Buffer.alloc(0)))
+    }
+    if (this.#identity.endPoint !== undefined) bindings.set('tls-server-end-point', this.#identity.endPoint)
+    return bindings
+  }
+
+  #listen(socket: Socket): void {
+    socket.on('data', (chunk: Buffer) => this.#owner?.received(chunk))
+    socket.on('drain', () => this.#owner?.drained())
+    socket.on('end', () => this.#owner?.ended())
+    socket.on('error', () => {}) // 'close' follows; what went wrong with a peer's network is nobody's business
+    socket.on('close', () => {
+      if (this.#closed) return
+      this.#closed = true
+      this.#owner?.closed()
+    })
+  }
+}

@@ -1,0 +1,138 @@
+import { constants, createPrivateKey, X509Certificate } from 'node:crypto'
+import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, statSync, writeSync } from 'node:fs'
+import { join } from 'node:path'
+import { createSecureContext, type SecureContext } from 'node:tls'
+import { endPointBinding, selfSigned, type KeyPair } from './certificate.ts'
+
+/**
+ * TLS 1.2 with forward secrecy at the least; no renegotiation (its CPU cost is the attacker's choice), no tickets
+ * (streams are long-lived), no compression. RFC 7590, RFC 9325.
+ */
+const SETTINGS = {
+  minVersion: 'TLSv1.2',
+  maxVersion: 'TLSv1.3',
+  ciphers: [
+    'TLS_AES_128_GCM_SHA256', 'TLS_AES_256_GCM_SHA384', 'TLS_CHACHA20_POLY1305_SHA256',
+    'ECDHE-ECDSA-AES128-GCM-SHA256', 'ECDHE-RSA-AES128-GCM-SHA256', 'ECDHE-ECDSA-AES256-GCM-SHA384',
+    'ECDHE-RSA-AES256-GCM-SHA384', 'ECDHE-ECDSA-CHACHA20-POLY1305', 'ECDHE-RSA-CHACHA20-POLY1305',
+  ].join(':'),
+  ecdhCurve: 'X25519:P-256:P-384',
+  honorCipherOrder: true,
+  secureOptions: constants.SSL_OP_NO_RENEGOTIATION | constants.SSL_OP_NO_TICKET | constants.SSL_OP_NO_COMPRESSION,
+} as const
+
+/** A certificate that cannot be used: names the file and the remedy. */
+export class CertificateError extends Error {
+  constructor(file: string, problem: string) {
+    super(`${file}: ${problem}`)
+    this.name = 'CertificateError'
+  }
+}
+
+/** Where a domain's certificate lies. */
+export interface CertificateFiles {
+  readonly certificate: string
+  readonly key: string
+}
+
+/**
+ * Who we are in TLS for one domain: its certificate, its key, and the context made of them. A changed pair of files
+ * is taken up for new connections; a broken one is refused and the old one kept.
+ */
+export class TlsIdentity {
+  readonly #files: CertificateFiles
+  #context: SecureContext
+  #endPoint: Buffer | undefined
+  #stamp: string
+
+  /** @throws CertificateError */
+  constructor(files: CertificateFiles, now: number) {
+    this.#files = files
+    this.#stamp = stampOf(files)
+    const pair = read(files, now)
+    this.#context = createSecureContext({ ...SETTINGS, cert: pair.certificate, key: pair.key })
+    this.#endPoint = endPointBinding(pair.certificate)
+  }
+
+  get context(): SecureContext {
+    return this.#context
+  }
+
+  /** The value of tls-server-end-point. */
+  get endPoint(): Buffer | undefined {
+    return this.#endPoint
+  }
+
+  /** Reads the files again where they changed: true if a new certificate is in use. @throws CertificateError */
+  reload(now: number): boolean {
+    const stamp = stampOf(this.#files)
+    if (stamp === this.#stamp) return false
+    this.#stamp = stamp
+    const pair = read(this.#files, now)
+    this.#context = createSecureContext({ ...SETTINGS, cert: pair.certificate, key: pair.key })
+    this.#endPoint = endPointBinding(pair.certificate)
+    return true
+  }
+}
+
+/** The files of a domain's own self-signed certificate under `directory`; made where they are not there yet. */
+export async function selfSignedFiles(directory: string, label: string, domain: string, now: number): Promise<CertificateFiles> {
+  const files = { certificate: join(directory, `${label}.crt`), key: join(directory, `${label}.key`) }
+  if (existsSync(files.certificate) && existsSync(files.key)) return files
+  mkdirSync(directory, { recursive: true, mode: 0o700 })
+  const pair = await selfSigned(domain, now)
+  writeAtomically(files.key, pair.key)
+  writeAtomically(files.certificate, pair.certificate)
+  return files
+}
+
+function read(files: CertificateFiles, now: number): KeyPair {
+  const pair = { certificate: readText(files.certificate), key: readText(files.key) }
+  let certificate: X509Certificate
+  try {
+    certificate = new X509Certificate(pair.certificate)
+  } catch {
+    throw new CertificateError(files.certificate, 'not a certificate in PEM form')
+  }
+  let matches: boolean
+  try {
+    matches = certificate.checkPrivateKey(createPrivateKey(pair.key))
+  } catch {
+    throw new CertificateError(files.key, 'not a private key in PEM form without a passphrase')
+  }
+  if (!matches) throw new CertificateError(files.key, `not the key of the certificate in ${files.certificate}`)
+  if (Date.parse(certificate.validTo) < now) throw new CertificateError(files.certificate, 'the certificate has expired; renew it')
+  return pair
+}
+
+function readText(file: string): string {
+  try {
+    return readFileSync(file, 'utf8')
+  } catch (error) {
+    throw new CertificateError(file, `cannot be read (${(error as NodeJS.ErrnoException).code ?? 'unknown'})`) // fs throws nothing else
+  }
+}
+
+/** Changes whenever either file is replaced or rewritten. */
+function stampOf(files: CertificateFiles): string {
+  return [files.certificate, files.key].map((file) => {
+    try {
+      const { mtimeMs, ino, size } = statSync(file)
+      return `${mtimeMs} ${ino} ${size}`
+    } catch {
+      return 'absent'
+    }
+  }).join(', ')
+}
+
+function writeAtomically(file: string, text: string): void {
+  const temporary = `${file}.new`
+  const descriptor = openSync(temporary, 'w', 0o600)
+  try {
+    writeSync(descriptor, text)
+    fsyncSync(descriptor)
+  } finally {
+    closeSync(descriptor)
+  }
+  renameSync(temporary, file)
+}
