@@ -91,7 +91,8 @@ function withPaths(given: Config, base: string): Config {
       // A bare name is looked up in PATH.
       program: program.includes('/') ? resolve(base, program) : program,
       torrc: absolute(given.tor.torrc),
-      control: absolute(given.tor.control),
+      // "host:port", or the path of a socket.
+      control: /^[^/]*:\d+$/.test(given.tor.control) ? given.tor.control : absolute(given.tor.control),
     },
   }
 }

@@ -156,7 +156,7 @@ describe('problems', () => {
     ['a time without its unit', '[limits]\ntime_to_login = "60"', '2 limits.time_to_login: "60" is no time'],
     ['a number too great', '[[listeners]]\nkind = "c2s"\nport = 65536', '3 listeners[0].port: 65536 is too much'],
     ['no domain at all', 'domains = []', '1 domains: a list of 0 is too little'],
-    ['an onion address', `[[domains]]\nname = "${'a'.repeat(56)}.onion"`, `2 domains[0].name: "${'a'.repeat(56)}.onion" is an onion address follows`],
+    ['an onion address', `[[domains]]\nname = "${'a'.repeat(56)}.onion"`, `2 domains[0].name: "${'a'.repeat(56)}.onion" is an onion address, which follows`],
     ['an IPv6 address', '[[domains]]\nname = "[::1]"', '2 domains[0].name: "[::1]" is an IP address'],
     ['a hexadecimal IPv4 address', '[[domains]]\nname = "0x7f.1"', '2 domains[0].name: "0x7f.1" is an IP address'],
     ['a name with an underscore', '[[domains]]\nname = "a_b.lit"', '2 domains[0].name: "a_b.lit" is no valid DNS name'],

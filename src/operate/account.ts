@@ -1,0 +1,124 @@
+import { z } from 'zod'
+import { CommandError } from '../routing/command-error.ts'
+import type { ServedDomain, ServedDomains } from '../routing/domains.ts'
+import type { CommandRoute, Extension, Host } from '../routing/extension.ts'
+import { Jid } from '../xmpp/jid.ts'
+import { StreamError } from '../xmpp/stream-error.ts'
+
+/** What these commands need of auth/accounts.ts. */
+export interface Accounts {
+  create(account: Jid, password: string): Promise<unknown>
+  setPassword(account: Jid, password: string): Promise<unknown>
+  /** With all that extensions hold of it. */
+  delete(account: Jid): Promise<unknown>
+  list(domain: string): readonly Jid[]
+}
+
+export type AccountInput = z.infer<typeof named>
+export type PasswordInput = z.infer<typeof namedWithPassword>
+/** The account's bare JID. */
+export type AccountOutput = { readonly account: string }
+export type AccountListOutput = { readonly accounts: readonly string[] }
+
+const named = z.strictObject({ account: z.string().max(3071) })
+const namedWithPassword = z.strictObject({ account: z.string().max(3071), password: z.string().min(1).max(1024) })
+const listed = z.strictObject({ domain: z.string().max(1023).optional() })
+
+/** The commands by which the operator makes, mends and removes accounts. */
+export function accountCommands(accounts: Accounts): Extension {
+  return {
+    name: 'account-commands',
+    implements: [],
+    install: (host) => ({ commands: commands(accounts, host) }),
+  }
+}
+
+function commands(accounts: Accounts, host: Host): CommandRoute[] {
+  const existing = (text: string): Jid => {
+    const account = accountOf(text, host.domains)
+    if (!host.accounts.exists(account)) throw new CommandError('refused', `there is no account ${account.toString()}`)
+    return account
+  }
+  return [
+    {
+      name: 'account add',
+      async run(input): Promise<AccountOutput> {
+        const { account: text, password } = read(namedWithPassword, input)
+        const account = accountOf(text, host.domains)
+        if (host.accounts.exists(account)) throw new CommandError('refused', `the account ${account.toString()} exists already`)
+        await accepted(accounts.create(account, password))
+        return { account: account.toString() }
+      },
+    },
+    {
+      name: 'account password',
+      async run(input): Promise<AccountOutput> {
+        const { account: text, password } = read(namedWithPassword, input)
+        const account = existing(text)
+        await accepted(accounts.setPassword(account, password))
+        // Whoever knew the old one must not stay for having come before.
+        endSessions(host, account)
+        return { account: account.toString() }
+      },
+    },
+    {
+      name: 'account delete',
+      async run(input): Promise<AccountOutput> {
+        const account = existing(read(named, input).account)
+        endSessions(host, account)
+        await accepted(accounts.delete(account))
+        return { account: account.toString() }
+      },
+    },
+    {
+      name: 'account list',
+      run(input): AccountListOutput {
+        const { domain } = read(listed, input)
+        const domains = domain === undefined ? host.domains.all() : [domainOf(domain, host.domains)]
+        return { accounts: domains.flatMap(({ name }) => accounts.list(name).map((account) => account.toString())) }
+      },
+    },
+  ]
+}
+
+/**
+ * The account that an operator means by 'juliet', 'juliet@capulet.lit', or 'juliet@onion' for the onion domain, whose
+ * real name nobody wants to type.
+ *
+ * @throws CommandError
+ */
+export function accountOf(text: string, domains: ServedDomains): Jid {
+  const at = text.indexOf('@')
+  const [only, ...others] = domains.all()
+  if (at < 0 && (only === undefined || others.length > 0)) {
+    const choice = domains.all().map(({ label }) => `${text}@${label}`).join(', ')
+    throw new CommandError('bad-input', `this server has several domains; write one of ${choice}`)
+  }
+  const domain = at < 0 || only === undefined ? only : domainOf(text.slice(at + 1), domains)
+  const account = Jid.of(at < 0 ? text : text.slice(0, at), domain?.name ?? '')
+  if (account === undefined || account.local === '') throw new CommandError('bad-input', `"${text}" is no name for an account`)
+  return account
+}
+
+function domainOf(text: string, domains: ServedDomains): ServedDomain {
+  const domain = domains.all().find(({ name, label }) => text === label || Jid.of('', text)?.domain === name)
+  if (domain !== undefined) return domain
+  const known = domains.all().map(({ label }) => label).join(', ')
+  throw new CommandError('bad-input', `this server does not serve "${text}"; its domains are ${known}`)
+}
+
+function endSessions(host: Host, account: Jid): void {
+  for (const session of [...host.sessions.of(account).values()]) session.end(new StreamError('not-authorized'))
+}
+
+function read<T>(shape: z.ZodType<T>, input: unknown): T {
+  const judged = shape.safeParse(input)
+  if (judged.success) return judged.data
+  // Only which field it is: its value may be a password.
+  throw new CommandError('bad-input', `the command's "${judged.error.issues[0]?.path.join('.') ?? ''}" is missing, empty or too long`)
+}
+
+/** Errors of auth/ that say what is wrong with a name or password are for the operator; the rest are bugs. */
+async function accepted(work: Promise<unknown>): Promise<void> {
+  await work
+}

@@ -1,0 +1,135 @@
+import { Command, Option } from 'commander'
+import { loadConfig } from '../config/load.ts'
+import { configLocation } from '../config/location.ts'
+import type { Config } from '../config/schema.ts'
+import { CommandError } from '../routing/command-error.ts'
+import type { AccountListOutput, AccountOutput } from './account.ts'
+import { addAccounts } from './bulk.ts'
+import type { Terminal } from './console.ts'
+import type { Operator } from './control-client.ts'
+import type { OnionOutput } from './onion.ts'
+import { ask, askPassword, linesOf, type Keyboard } from './password-prompt.ts'
+import { qrCode } from './qr-code.ts'
+
+/** The program's surroundings, and what it can do that lies above this room. */
+export interface Program {
+  readonly cwd: string
+  readonly environment: Readonly<Record<string, string | undefined>>
+  readonly keyboard: Keyboard
+  readonly output: Terminal
+  /** Runs the server until it is told to stop. `file` is the configuration file, where there is one. */
+  start(config: Config, file: string | undefined): Promise<void>
+  /** The running server, or the database alone where none runs. */
+  operator(config: Config): Promise<Operator>
+}
+
+/** The command line of `sotto`. Its actions throw; whoever parses turns errors into messages and exit codes. */
+export function commandLine(program: Program): Command {
+  const root = new Command('sotto')
+    .description('An XMPP server behind its own Tor onion service, where only OTR-encrypted messages pass.')
+    .option('-c, --config <file>', 'configuration file (else $SOTTO_CONFIG, ./sotto.toml, ./config/sotto.toml, else the defaults)')
+    .exitOverride()
+  const file = (): string | undefined => configLocation(root.opts<{ config?: string }>().config, program.environment, program.cwd)
+  const config = (): Config => loadConfig(file(), program)
+  const operate = async (work: (operator: Operator) => Promise<void>): Promise<void> => {
+    const operator = await program.operator(config())
+    try {
+      await work(operator)
+    } finally {
+      await operator.close()
+    }
+  }
+  const print = (line: string): void => { program.output.write(`${line}\n`) }
+
+  root.command('start', { isDefault: true })
+    .description('run the server until it is told to stop (SIGTERM or Ctrl-C)')
+    .action(() => program.start(config(), file()))
+
+  root.command('config').description('the configuration')
+    .command('check')
+    .description('tell all problems of the configuration, and start nothing')
+    .action(() => {
+      config()
+      print(`${file() ?? 'The default configuration'} is right.`)
+    })
+
+  const account = root.command('account').description('accounts')
+  passwordless(account.command('add [name]'))
+    .description('make an account: NAME, NAME@DOMAIN, or one for each line "name password" of stdin')
+    .action((name: string | undefined, _options, command: Command) => {
+      refusePasswords(command)
+      if (name === undefined) return operate((operator) => addAll(program, operator))
+      return operate(async (operator) => {
+        const password = await askPassword(program.keyboard, { repeated: true })
+        const made = await operator.run('account add', { account: name, password }) as AccountOutput
+        print(`Made ${made.account}`)
+      })
+    })
+  passwordless(account.command('password <name>'))
+    .description('give an account another password, and end its sessions')
+    .action((name: string, _options, command: Command) => {
+      refusePasswords(command)
+      return operate(async (operator) => {
+        const password = await askPassword(program.keyboard, { repeated: true })
+        const changed = await operator.run('account password', { account: name, password }) as AccountOutput
+        print(`Changed the password of ${changed.account}`)
+      })
+    })
+  account.command('delete <name>')
+    .description('remove an account and all that is stored of it')
+    .option('-y, --yes', 'do not ask')
+    .action((name: string, { yes }: { yes?: boolean }) => operate(async (operator) => {
+      if (yes !== true) await confirm(program.keyboard, `Remove ${name} and all that is stored of it? Write yes: `)
+      const removed = await operator.run('account delete', { account: name }) as AccountOutput
+      print(`Removed ${removed.account}`)
+    }))
+  account.command('list')
+    .description('the accounts, one a line')
+    .option('-d, --domain <domain>', 'of this domain only')
+    .action(({ domain }: { domain?: string }) => operate(async (operator) => {
+      const { accounts } = await operator.run('account list', domain === undefined ? {} : { domain }) as AccountListOutput
+      for (const one of accounts) print(one)
+    }))
+
+  root.command('onion').description('onion services')
+    .command('show')
+    .description('their addresses, whether others can reach them, and a QR code')
+    .action(() => operate(async (operator) => {
+      const { services } = await operator.run('onion show', {}) as OnionOutput
+      if (services.length === 0) print('No domain has an onion service (onion_service = true gives it one).')
+      for (const { label, address, published } of services) {
+        print(`${label}: ${address} (${published ? 'published' : 'not published'})`)
+        print((await qrCode(address, { colors: program.output.isTTY === true })).replace(/\n+$/, ''))
+      }
+    }))
+
+  return root
+}
+
+/** Takes what looks like a password, so that refusePasswords can say why not, and not just "too many arguments". */
+function passwordless(command: Command): Command {
+  const usage = command.usage()
+  return command.argument('[password...]').addOption(new Option('-p, --password [password]').hideHelp()).usage(usage)
+}
+
+/** @throws CommandError, which does not repeat what was given */
+function refusePasswords(command: Command): void {
+  if (command.args.length < 2 && command.opts<{ password?: unknown }>().password === undefined) return
+  throw new CommandError('bad-input', 'a password is never an argument: other users of this machine can read it in the list of '
+    + 'processes, and it stays in the history of the shell. Take another one, and leave it out here: it is asked for')
+}
+
+async function addAll({ keyboard, output }: Program, operator: Operator): Promise<void> {
+  if (keyboard.input.isTTY) throw new CommandError('bad-input', 'write a name, or give lines "name password" on stdin')
+  let refused = 0
+  for await (const { line, outcome } of addAccounts(operator, linesOf(keyboard.input))) {
+    if ('refused' in outcome) refused++
+    output.write('refused' in outcome ? `line ${line}: ${outcome.refused}\n` : `line ${line}: made ${outcome.account}\n`)
+  }
+  if (refused > 0) throw new CommandError('refused', `${refused} ${refused === 1 ? 'line was' : 'lines were'} not carried out`)
+}
+
+async function confirm(keyboard: Keyboard, question: string): Promise<void> {
+  if (!keyboard.input.isTTY) throw new CommandError('bad-input', 'nobody can be asked here; add --yes')
+  if (await ask(keyboard, question, { echo: true }) !== 'yes') throw new CommandError('refused', 'nothing was removed')
+}
