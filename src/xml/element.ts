@@ -64,7 +64,10 @@ export class Element extends LtxElement {
   /** A copy with these attributes changed (undefined removes one); the children are shared. */
   with(changes: Readonly<Record<string, string | undefined>>): Element {
     const attributes: Record<string, string> = {}
-    for (const name in this.attrs) if (!(name in changes)) attributes[name] = this.attrs[name] as string // `in` just said so
+    for (const name in this.attrs) {
+      // `in` would find what every object inherits: a peer may name an attribute `constructor`.
+      if (!Object.hasOwn(changes, name)) attributes[name] = this.attrs[name] ?? ''
+    }
     for (const name in changes) {
       const value = changes[name]
       if (value !== undefined) attributes[name] = value
