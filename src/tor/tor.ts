@@ -1,11 +1,16 @@
-import type { Clock } from '../clock.ts'
+import type { Clock, Timer } from '../clock.ts'
 import type { Lifetime } from '../lifetime.ts'
 import type { Log } from '../log.ts'
+import { backoff } from './backoff.ts'
+import { parseBootstrap, type ControlEvent } from './control-reply.ts'
+import { Publication, type OnionDefenses, type OnionServiceSpec, type PublicationSettings } from './onion-service.ts'
+import { TorSession, parseEndpoint, type SessionSettings } from './session.ts'
 import type { TorEndpoint } from './socks5.ts'
-import type { TorError } from './tor-error.ts'
+import { AuthenticationFailed, BootstrapTimedOut, TorError, TorNotFound, TorTooOld } from './tor-error.ts'
+import { TorFiles, checkLength } from './torrc.ts'
 
 /** The section [tor] of the configuration, times in milliseconds. */
-export interface TorOptions {
+export interface TorOptions extends OnionDefenses {
   readonly required: boolean
   readonly program: string
   /** A file of the operator's that is read after ours; '' for none. */
@@ -13,11 +18,6 @@ export interface TorOptions {
   /** The control socket (a path, or "host:port") of a tor that is not ours; '' to run our own. */
   readonly control: string
   readonly bootstrap_timeout: number
-  readonly max_streams_per_circuit: number
-  readonly proof_of_work: boolean
-  readonly proof_of_work_rate: number
-  readonly proof_of_work_burst: number
-  readonly intro_dos_defense: boolean
 }
 
 export interface TorSettings {
@@ -26,15 +26,8 @@ export interface TorSettings {
   readonly directory: string
   /** For sockets and the cookie: mode 0700 and a short path, as a unix socket's ends at 108 bytes. */
   readonly runtime: string
-}
-
-export interface OnionServiceSpec {
-  /** 56 characters and ".onion". */
-  readonly address: string
-  /** The HiddenServiceDir with the key (loadOrCreateOnionKey). */
-  readonly directory: string
-  /** Virtual ports and the unix sockets behind them, absolute paths. */
-  readonly ports: readonly { readonly virtual: number, readonly socket: string }[]
+  /** Several services are published at random moments within these milliseconds; 60 s by default. */
+  readonly spread?: number
 }
 
 export interface TorOwner {
@@ -51,58 +44,216 @@ export type TorStatus =
   | { readonly state: 'stopped' }
   | { readonly state: 'starting' }
   | { readonly state: 'waiting', readonly error: TorError }
-  | { readonly state: 'bootstrapping', readonly version: string, readonly percent: number }
-  | { readonly state: 'ready', readonly version: string, readonly published: readonly string[] }
+  | { readonly state: 'running', readonly version: string, readonly percent: number, readonly published: readonly string[] }
 
+const SPREAD_MILLISECONDS = 60_000
+/** A tor that lived that long was well: the next failure is a first one. */
+const WELL_MILLISECONDS = 120_000
+
+/** Tor and our onion services: keeps one running, and the services published on it once they are wanted. */
 export class Tor implements Lifetime {
   readonly name = 'tor'
+  readonly #settings: TorSettings
+  readonly #session: SessionSettings
+  readonly #publication: PublicationSettings
+  readonly #services: readonly OnionServiceSpec[]
+  readonly #owner: TorOwner
+  readonly #clock: Clock
+  readonly #log: Log
+  #stop = new AbortController()
+  #life: Promise<void> = Promise.resolve()
+  #current: { readonly session: TorSession, readonly publication: Publication } | undefined
+  #status: { readonly state: 'stopped' | 'starting' | 'running' } | { readonly state: 'waiting', readonly error: TorError } = { state: 'stopped' }
+  #percent = 0
+  #wanted = false
+  #starting: { readonly resolve: () => void, readonly reject: (error: TorError) => void } | undefined
 
-  constructor(_settings: TorSettings, _services: readonly OnionServiceSpec[], _owner: TorOwner, _clock: Clock, _log: Log) {}
+  /** @throws TorError where a path or the control endpoint cannot be used */
+  constructor(settings: TorSettings, services: readonly OnionServiceSpec[], owner: TorOwner, clock: Clock, log: Log) {
+    const { program, torrc, control } = settings.options
+    for (const { socket } of services.flatMap(({ ports }) => ports)) checkLength(socket)
+    this.#settings = settings
+    this.#session = { program, torrc, files: new TorFiles(settings.directory, settings.runtime), foreign: control === '' ? undefined : endpoint(control) }
+    this.#publication = { services, defenses: settings.options, shared: control !== '', spread: settings.spread ?? SPREAD_MILLISECONDS }
+    this.#services = services
+    this.#owner = owner
+    this.#clock = clock
+    this.#log = log
+  }
 
   /**
-   * Resolves when tor is authenticated, or after the first failure, if tor is not required; it is then tried again
-   * in the background. Where it is required, resolves when tor has bootstrapped.
+   * Resolves when tor is authenticated, or after the first failure: it is then tried again in the background.
+   * Where tor is required, resolves when it has bootstrapped.
    *
-   * @throws TorError where tor is required and not bootstrapped in time
+   * @throws TorError where tor is required and cannot be used, or has not bootstrapped in time
    */
-  start(): Promise<void> {
-    throw new Error('not built yet')
+  async start(): Promise<void> {
+    const { required, bootstrap_timeout } = this.#settings.options
+    this.#stop = new AbortController()
+    this.#status = { state: 'starting' }
+    let timer: Timer | undefined
+    // The clock's timers do not keep the process alive, and while we wait for the next try nothing else may.
+    const hold = setInterval(() => {}, 60_000)
+    const started = new Promise<void>((resolve, reject) => {
+      this.#starting = { resolve, reject }
+      if (required) timer = this.#clock.after(bootstrap_timeout, () => reject(new BootstrapTimedOut(this.#percent, bootstrap_timeout)))
+    })
+    this.#life = this.#live(this.#stop.signal)
+    try {
+      await started
+    } catch (error) {
+      await this.stop()
+      throw error
+    } finally {
+      timer?.cancel()
+      clearInterval(hold)
+      this.#starting = undefined
+    }
   }
 
-  /** Publishes all services, now and whenever tor comes back; resolves when this tor has accepted them, or will be asked later. */
-  publish(): Promise<void> {
-    throw new Error('not built yet')
+  /** Publishes all services, now and whenever tor comes back; resolves when this tor has taken those not held back. */
+  async publish(): Promise<void> {
+    this.#wanted = true
+    await this.#current?.publication.publish()
   }
 
-  withdraw(): Promise<void> {
-    throw new Error('not built yet')
+  /** Takes the services back, for good. */
+  async withdraw(): Promise<void> {
+    this.#wanted = false
+    try {
+      await this.#current?.publication.withdraw()
+    } catch (error) {
+      if (!(error instanceof TorError)) throw error // a tor that is gone serves nothing
+    }
   }
 
-  stop(): Promise<void> {
-    throw new Error('not built yet')
+  async stop(): Promise<void> {
+    this.#stop.abort()
+    this.#current?.publication.end()
+    await this.#current?.session.close()
+    await this.#life
+    this.#status = { state: 'stopped' }
   }
 
   /** Ends a client's circuit and all its streams; nothing happens where it is gone already. */
-  closeCircuit(_circuit: string): void {
-    throw new Error('not built yet')
+  closeCircuit(circuit: string): void {
+    this.#current?.session.control.closeCircuit(circuit).catch(() => {})
   }
 
   /** Where connectThroughTor finds tor; undefined while there is none. */
   get socks(): TorEndpoint | undefined {
-    throw new Error('not built yet')
+    return this.#current?.session.socks
   }
 
   /** Whether connections from the onion open with a PROXY line that names the circuit: not with somebody else's tor. */
   get exportsCircuits(): boolean {
-    throw new Error('not built yet')
+    return this.#session.foreign === undefined
   }
 
   /** The process that we spawned. */
   get pid(): number | undefined {
-    throw new Error('not built yet')
+    return this.#current?.session.process?.pid
   }
 
   get status(): TorStatus {
-    throw new Error('not built yet')
+    const { state } = this.#status
+    if (this.#status.state === 'waiting') return this.#status
+    if (this.#current === undefined) return { state: state === 'stopped' ? 'stopped' : 'starting' }
+    const { session, publication } = this.#current
+    return { state: 'running', version: session.version, percent: this.#percent, published: publication.uploaded }
   }
+
+  /** One session after the other, until stopped. */
+  async #live(stop: AbortSignal): Promise<void> {
+    for (let failures = 0; !stop.aborted; failures += 1) {
+      const before = this.#clock.now()
+      const error = await this.#serve(stop)
+      if (stop.aborted) return
+      this.#failed(error)
+      if (this.#clock.now() - before > WELL_MILLISECONDS) failures = 0
+      await this.#pause(backoff(failures, Math.random()), stop)
+      this.#status = { state: 'starting' }
+    }
+  }
+
+  /** One session from beginning to end; resolves with what ended it. */
+  async #serve(stop: AbortSignal): Promise<TorError> {
+    try {
+      const session = await TorSession.open(this.#session, (event) => this.#event(event), this.#clock, stop)
+      const publication = new Publication(session.control, this.#publication, {
+        published: (address) => this.#published(address),
+        unreachable: (error) => this.#unreachable(error),
+      }, this.#clock)
+      this.#current = { session, publication }
+      if (stop.aborted) await session.close()
+      else await this.#opened(session)
+      const error = await session.ended
+      publication.end()
+      if (session.process !== undefined && !stop.aborted) this.#owner.exited?.()
+      return error
+    } catch (error) {
+      await this.#current?.session.close()
+      return error instanceof TorError ? error : new TorError('tor-failed', 'tor could not be started', undefined, { cause: error })
+    } finally {
+      this.#current = undefined
+      this.#percent = 0
+    }
+  }
+
+  async #opened(session: TorSession): Promise<void> {
+    this.#log.info('tor.connected', { part: this.name })
+    if (!this.#settings.options.required) this.#starting?.resolve()
+    const phase = parseBootstrap(await session.control.getInfo('status/bootstrap-phase'))
+    if (phase !== undefined) this.#event(phase)
+    if (this.#wanted) await this.publish()
+  }
+
+  #event(event: ControlEvent): void {
+    if (event.event === 'descriptor') this.#current?.publication.descriptor(event)
+    else if (event.event === 'reloaded') this.#current?.publication.reloaded().catch((error: unknown) => this.#unreachable(error))
+    else if (event.percent > this.#percent) {
+      this.#percent = event.percent
+      this.#log.info('tor.bootstrapping', { part: this.name, percent: event.percent })
+      this.#owner.bootstrapped?.(event.percent, event.summary)
+      if (event.percent === 100) this.#starting?.resolve()
+    }
+  }
+
+  #published(address: string): void {
+    this.#log.info('tor.published', { part: this.name, index: this.#services.findIndex((service) => service.address === address) })
+    this.#owner.published?.(address)
+  }
+
+  #failed(error: TorError): void {
+    this.#status = { state: 'waiting', error }
+    this.#unreachable(error)
+    const hopeless = error instanceof TorNotFound || error instanceof TorTooOld || error instanceof AuthenticationFailed
+    if (!this.#settings.options.required) this.#starting?.resolve()
+    else if (hopeless) this.#starting?.reject(error)
+  }
+
+  #unreachable(error: unknown): void {
+    const known = error instanceof TorError ? error : new TorError('tor-failed', 'tor failed', undefined, { cause: error })
+    this.#log.warn('tor.unreachable', { part: this.name, condition: known.condition, ...known.file === undefined ? {} : { file: known.file } })
+    this.#owner.unreachable?.(known)
+  }
+
+  #pause(milliseconds: number, stop: AbortSignal): Promise<void> {
+    return new Promise((resolve) => {
+      const done = () => {
+        timer.cancel()
+        stop.removeEventListener('abort', done)
+        resolve()
+      }
+      const timer = this.#clock.after(milliseconds, done)
+      stop.addEventListener('abort', done)
+      if (stop.aborted) done()
+    })
+  }
+}
+
+function endpoint(control: string): TorEndpoint {
+  const parsed = parseEndpoint(control)
+  if (parsed === undefined) throw new TorError('control-endpoint-invalid', 'tor.control is neither the absolute path of a socket nor "host:port"')
+  return parsed
 }
