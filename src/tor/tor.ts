@@ -44,7 +44,9 @@ export type TorStatus =
   | { readonly state: 'stopped' }
   | { readonly state: 'starting' }
   | { readonly state: 'waiting', readonly error: TorError }
-  | { readonly state: 'running', readonly version: string, readonly percent: number, readonly published: readonly string[] }
+  | { readonly state: 'bootstrapping', readonly version: string, readonly percent: number }
+  /** `published`: the addresses that others can reach. */
+  | { readonly state: 'ready', readonly version: string, readonly published: readonly string[] }
 
 const SPREAD_MILLISECONDS = 60_000
 /** A tor that lived that long was well: the next failure is a first one. */
@@ -63,7 +65,8 @@ export class Tor implements Lifetime {
   #stop = new AbortController()
   #life: Promise<void> = Promise.resolve()
   #current: { readonly session: TorSession, readonly publication: Publication } | undefined
-  #status: { readonly state: 'stopped' | 'starting' | 'running' } | { readonly state: 'waiting', readonly error: TorError } = { state: 'stopped' }
+  /** The status while there is no session. */
+  #idle: TorStatus = { state: 'stopped' }
   #percent = 0
   #wanted = false
   #starting: { readonly resolve: () => void, readonly reject: (error: TorError) => void } | undefined
@@ -90,7 +93,7 @@ export class Tor implements Lifetime {
   async start(): Promise<void> {
     const { required, bootstrap_timeout } = this.#settings.options
     this.#stop = new AbortController()
-    this.#status = { state: 'starting' }
+    this.#idle = { state: 'starting' }
     let timer: Timer | undefined
     // The clock's timers do not keep the process alive, and while we wait for the next try nothing else may.
     const hold = setInterval(() => {}, 60_000)
@@ -132,7 +135,7 @@ export class Tor implements Lifetime {
     this.#current?.publication.end()
     await this.#current?.session.close()
     await this.#life
-    this.#status = { state: 'stopped' }
+    this.#idle = { state: 'stopped' }
   }
 
   /** Ends a client's circuit and all its streams; nothing happens where it is gone already. */
@@ -156,11 +159,9 @@ export class Tor implements Lifetime {
   }
 
   get status(): TorStatus {
-    const { state } = this.#status
-    if (this.#status.state === 'waiting') return this.#status
-    if (this.#current === undefined) return { state: state === 'stopped' ? 'stopped' : 'starting' }
-    const { session, publication } = this.#current
-    return { state: 'running', version: session.version, percent: this.#percent, published: publication.uploaded }
+    if (this.#current === undefined) return this.#idle
+    const { session: { version }, publication: { uploaded } } = this.#current
+    return this.#percent < 100 ? { state: 'bootstrapping', version, percent: this.#percent } : { state: 'ready', version, published: uploaded }
   }
 
   /** One session after the other, until stopped. */
@@ -172,7 +173,7 @@ export class Tor implements Lifetime {
       this.#failed(error)
       if (this.#clock.now() - before > WELL_MILLISECONDS) failures = 0
       await this.#pause(backoff(failures, Math.random()), stop)
-      this.#status = { state: 'starting' }
+      this.#idle = { state: 'starting' }
     }
   }
 
@@ -225,7 +226,7 @@ export class Tor implements Lifetime {
   }
 
   #failed(error: TorError): void {
-    this.#status = { state: 'waiting', error }
+    this.#idle = { state: 'waiting', error }
     this.#unreachable(error)
     const hopeless = error instanceof TorNotFound || error instanceof TorTooOld || error instanceof AuthenticationFailed
     if (!this.#settings.options.required) this.#starting?.resolve()
