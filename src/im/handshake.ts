@@ -1,0 +1,128 @@
+import type { Config } from '../config/schema.ts'
+import { Envelope } from '../routing/envelope.ts'
+import { DROP, type Host, type Verdict } from '../routing/extension.ts'
+import type { Session } from '../routing/sessions.ts'
+import { element } from '../xml/element.ts'
+import { randomIdentifier } from '../xmpp/identifiers.ts'
+import type { Jid } from '../xmpp/jid.ts'
+import { NS_CLIENT } from '../xmpp/namespaces.ts'
+import { StanzaError } from '../xmpp/stanza-error.ts'
+import type { Presence } from './presence.ts'
+import type { RosterItem } from './roster-item.ts'
+import type { Rosters } from './roster.ts'
+import {
+  arriving, awaitsAccount, awaitsContact, leaving, seesAccount, seesContact, SUBSCRIPTION_TYPES, type Standing,
+  type SubscriptionType,
+} from './subscription.ts'
+
+const NOT_ALLOWED = new StanzaError('not-allowed', { text: 'An account always sees its own presence.' })
+const RESOURCE_CONSTRAINT = new StanzaError('resource-constraint', { text: 'The roster is full.' })
+
+/**
+ * Managing presence subscriptions (RFC 6121 §3): the stanzas by which an account and a contact agree on who sees
+ * whom. What they do to the state is subscription.ts; here they are stamped, passed on, and their effects told.
+ *
+ * A contact on this server and one elsewhere are treated alike: what is for a local account comes back by `arrive`.
+ */
+export class Handshake {
+  readonly #host: Host
+  readonly #rosters: Rosters
+  readonly #presence: Presence
+  readonly #limits: Config['limits']
+
+  constructor(host: Host, rosters: Rosters, presence: Presence) {
+    this.#host = host
+    this.#rosters = rosters
+    this.#presence = presence
+    this.#limits = host.config.limits
+  }
+
+  /** Judges what a client sends: the stanza goes on with bare addresses or not at all (§3: "MUST stamp"). */
+  judgeOutgoing({ origin, type, element: stanza, from, to, session }: Envelope): Verdict {
+    if (origin !== 'client' || !isSubscriptionType(type)) return undefined
+    const account = from.bare
+    const contact = to.bare
+    if (contact.equals(account)) return NOT_ALLOWED
+    const item = this.#rosters.item(account, contact)
+    const { route, next } = leaving(item, type)
+    if ((type === 'subscribe' || type === 'subscribed') && !this.#hasRoom(account, item)) return RESOURCE_CONSTRAINT
+    // §3.2.2: "While the user is still subscribed to the contact's presence".
+    if (type === 'unsubscribed' && seesAccount(item.state)) this.#presence.sendUnavailable(account, contact)
+    this.#change(account, item, next, type)
+    if (!route) return DROP
+    const stamped = stanza.with({ from: account.toString(), to: contact.toString() })
+    this.#host.router.forward(new Envelope(stamped, account, contact, true, 'server', session))
+    if (type === 'subscribed') this.#presence.sendCurrent(account, contact)
+    return DROP
+  }
+
+  /** Takes what a contact sends to one of our accounts; for no such account nothing happens (§8.5.1). */
+  arrive({ element: stanza, type, from, to }: Envelope): void {
+    const account = to.bare
+    const contact = from.bare
+    if (!isSubscriptionType(type) || contact.equals(account) || !this.#host.accounts.exists(account)) return
+    // §8.5.3.2.2: with a resource that is not there only a request counts.
+    if (!to.isBare && type !== 'subscribe' && this.#host.sessions.get(to) === undefined) return
+    const item = this.#rosters.item(account, contact)
+    const { deliver, next, reply } = arriving(item, type)
+    if (type === 'subscribe' && !this.#hasRoom(account, item)) return
+    if (deliver) {
+      const shown = stanza.with({ from: contact.toString(), to: account.toString() })
+      for (const session of this.#audience(account, type)) session.send(shown)
+    }
+    this.#change(account, { ...item, requestId: item.requestId ?? stanza.attrs['id'] }, next, type)
+    if (type === 'unsubscribe' && reply !== undefined) this.#presence.sendUnavailable(account, contact)
+    if (reply !== undefined) this.#send(reply, account, contact, reply === 'subscribed' ? stanza.attrs['id'] : undefined)
+    if (reply === 'subscribed') this.#presence.sendCurrent(account, contact)
+  }
+
+  /** Ends whatever there is between the two, as its item is removed (§2.5.2) or the account is deleted. */
+  end(account: Jid, { jid: contact, state }: RosterItem): void {
+    if (seesContact(state) || awaitsContact(state)) this.#send('unsubscribe', account, contact)
+    if (seesAccount(state)) this.#presence.sendUnavailable(account, contact)
+    if (seesAccount(state) || awaitsAccount(state)) this.#send('unsubscribed', account, contact)
+  }
+
+  /** Keeps the new standing. The roster shows a contact once the account itself did something about it (§3.1.3). */
+  #change(account: Jid, item: RosterItem, { state, approved }: Standing, type: SubscriptionType): void {
+    const listed = item.listed || approved || subscriptionShows(state)
+    if (state === item.state && approved === item.approved && listed === item.listed) return
+    if (!listed && !awaitsAccount(state)) {
+      if (this.#rosters.of(account).get(item.jid) !== undefined) settle(this.#rosters.remove(account, item.jid))
+      return
+    }
+    const requestId = awaitsAccount(state) ? item.requestId : undefined
+    settle(this.#rosters.put(account, { ...item, state, approved, listed, requestId }))
+    this.#host.log.roster({ account: account.toString(), contact: item.jid.toString(), action: type })
+  }
+
+  /** A request is for all available resources, its outcome for all interested ones (§3.1.3, §3.1.6, §3.2.3, §3.3.3). */
+  #audience(account: Jid, type: SubscriptionType): Session[] {
+    if (type !== 'subscribe') return this.#rosters.interested(account)
+    return [...this.#host.sessions.of(account).values()].filter((session) => session.presence !== undefined)
+  }
+
+  /** Requests of strangers fill the same room as contacts: neither can grow without bound (§3.1.3, Security Warning). */
+  #hasRoom(account: Jid, item: RosterItem): boolean {
+    const roster = this.#rosters.of(account)
+    return roster.get(item.jid) !== undefined || roster.size < this.#limits.roster_items
+  }
+
+  #send(type: SubscriptionType, account: Jid, contact: Jid, id = randomIdentifier()): void {
+    const stanza = element(NS_CLIENT, 'presence', { type, id, from: account.toString(), to: contact.toString() })
+    this.#host.router.forward(new Envelope(stanza, account, contact, true, 'server', undefined))
+  }
+}
+
+export function isSubscriptionType(type: string): type is SubscriptionType {
+  return (SUBSCRIPTION_TYPES as readonly string[]).includes(type)
+}
+
+function subscriptionShows(state: Standing['state']): boolean {
+  return state !== 'none' && state !== 'none+in'
+}
+
+/** What became of the write is the roster's own business: it logs a failure and reads what is on disk again. */
+function settle(written: Promise<void>): void {
+  written.catch(() => undefined)
+}

@@ -1,0 +1,204 @@
+import type { Clock } from '../clock.ts'
+import type { Log } from '../log.ts'
+import type { Sessions, Session } from '../routing/sessions.ts'
+import type { Database } from '../store/database.ts'
+import { element, type Element } from '../xml/element.ts'
+import type { Jid } from '../xmpp/jid.ts'
+import { NS_CLIENT, NS_ROSTER } from '../xmpp/namespaces.ts'
+import { itemElement, looksSame, unknownContact, type RosterItem } from './roster-item.ts'
+import { RosterTable } from './roster-table.ts'
+import { seesAccount, seesContact } from './subscription.ts'
+
+/** Rosters in use are kept in memory until they hold this many items together (some 50 MB). */
+const ITEMS_IN_MEMORY = 200_000
+
+export interface RosterParts {
+  readonly database: Database
+  readonly sessions: Sessions
+  readonly clock: Clock
+  readonly log: Log
+}
+
+/** The roster of one account, as it is now; what is not yet on disk included. */
+export class Roster {
+  readonly #items = new Map<string, RosterItem>()
+  #subscribers: readonly Jid[] | undefined
+  #contacts: readonly RosterItem[] | undefined
+  /** Milliseconds of the last change, or a little more: see `Rosters.#push`. 0 where there never was one. */
+  version: number
+  /** Changes that are not on disk yet: until they are, this is the only place where they are. */
+  unwritten = 0
+
+  constructor(items: readonly RosterItem[], version: number) {
+    for (const item of items) this.#items.set(item.jid.toString(), item)
+    this.version = version
+  }
+
+  get size(): number {
+    return this.#items.size
+  }
+
+  get(contact: Jid): RosterItem | undefined {
+    return this.#items.get(contact.toString())
+  }
+
+  all(): IterableIterator<RosterItem> {
+    return this.#items.values()
+  }
+
+  /** Who sees the account's presence (`from` and `both`), by bare JID. */
+  get subscribers(): readonly Jid[] {
+    return this.#subscribers ??= [...this.#items.values()].filter((item) => seesAccount(item.state)).map((item) => item.jid)
+  }
+
+  /** Whose presence the account sees (`to` and `both`). */
+  get contacts(): readonly RosterItem[] {
+    return this.#contacts ??= [...this.#items.values()].filter((item) => seesContact(item.state))
+  }
+
+  put(item: RosterItem): void {
+    this.#items.set(item.jid.toString(), item)
+    this.#forgetLists()
+  }
+
+  delete(contact: Jid): void {
+    this.#items.delete(contact.toString())
+    this.#forgetLists()
+  }
+
+  #forgetLists(): void {
+    this.#subscribers = undefined
+    this.#contacts = undefined
+  }
+}
+
+/**
+ * The rosters of all accounts: the memory of those in use, the table behind it, and the roster pushes (RFC 6121 §2.1.6).
+ *
+ * A change is visible and pushed at once, so pushes leave in the order of the changes (§2.6.3); the promise tells when
+ * it is on disk. Where it never gets there, the roster is read from disk again.
+ */
+export class Rosters {
+  readonly #table: RosterTable
+  readonly #database: Database
+  readonly #sessions: Sessions
+  readonly #clock: Clock
+  readonly #log: Log
+  /** In the order of their last use. */
+  readonly #inUse = new Map<string, Roster>()
+  readonly #interested = new WeakSet<Session>()
+  #items = 0
+
+  constructor({ database, sessions, clock, log }: RosterParts) {
+    this.#table = new RosterTable(database)
+    this.#database = database
+    this.#sessions = sessions
+    this.#clock = clock
+    this.#log = log
+  }
+
+  of(account: Jid): Roster {
+    const key = account.toString()
+    let roster = this.#inUse.get(key)
+    if (roster === undefined) {
+      const stored = this.#table.load(account)
+      roster = new Roster(stored.items, stored.version)
+      this.#items += weight(roster)
+    } else {
+      this.#inUse.delete(key)
+    }
+    this.#inUse.set(key, roster)
+    if (this.#items > ITEMS_IN_MEMORY) this.#makeRoom()
+    return roster
+  }
+
+  /** The item of a contact, or a blank one. */
+  item(account: Jid, contact: Jid): RosterItem {
+    return this.of(account).get(contact) ?? unknownContact(contact)
+  }
+
+  /** From now on the session gets roster pushes (§2.2: it is an interested resource). */
+  addInterest(session: Session): void {
+    this.#interested.add(session)
+  }
+
+  interested(account: Jid): Session[] {
+    return [...this.#sessions.of(account).values()].filter((session) => this.#interested.has(session))
+  }
+
+  /** Puts an item in place of what there is, and pushes it where a client sees the difference. */
+  put(account: Jid, item: RosterItem): Promise<void> {
+    const roster = this.of(account)
+    const before = roster.get(item.jid) ?? unknownContact(item.jid)
+    this.#items -= weight(roster)
+    roster.put(item)
+    this.#items += weight(roster)
+    if (item.listed && !looksSame(before, item)) this.#push(account, roster, itemElement(item))
+    const { version } = roster
+    return this.#write(account, roster, () => this.#table.save(account, item, version))
+  }
+
+  remove(account: Jid, contact: Jid): Promise<void> {
+    const roster = this.of(account)
+    const listed = roster.get(contact)?.listed === true
+    this.#items -= weight(roster)
+    roster.delete(contact)
+    this.#items += weight(roster)
+    if (listed) this.#push(account, roster, element(NS_ROSTER, 'item', { jid: contact.toString(), subscription: 'remove' }))
+    const { version } = roster
+    return this.#write(account, roster, () => this.#table.remove(account, contact, version))
+  }
+
+  /** Removes all of it, inside the caller's transaction. */
+  clear(account: Jid): void {
+    this.#table.clear(account)
+    this.#forget(account)
+  }
+
+  /**
+   * Tells all interested resources, with the next version. Versions are times: even where an account is made anew, or
+   * an older backup is restored, none comes back with another content (§2.6.3: "MUST be unique").
+   */
+  #push(account: Jid, roster: Roster, item: Element): void {
+    roster.version = Math.max(roster.version + 1, this.#clock.now())
+    const query = element(NS_ROSTER, 'query', { ver: String(roster.version) }, item)
+    for (const session of this.interested(account)) {
+      session.send(element(NS_CLIENT, 'iq', { type: 'set', id: `push-${roster.version}`, to: session.jid.toString() }, query))
+    }
+  }
+
+  async #write(account: Jid, roster: Roster, work: () => void): Promise<void> {
+    roster.unwritten++
+    try {
+      await this.#database.write(work)
+    } catch (cause) {
+      this.#log.error('roster.write-failed', { part: 'im' }, cause)
+      if (this.#inUse.get(account.toString()) === roster) this.#forget(account)
+      throw cause
+    } finally {
+      roster.unwritten--
+    }
+  }
+
+  /** Lets those go that were not used for the longest time. */
+  #makeRoom(): void {
+    for (const [key, roster] of this.#inUse) {
+      if (this.#items <= ITEMS_IN_MEMORY) return
+      if (roster.unwritten > 0) continue
+      this.#inUse.delete(key)
+      this.#items -= weight(roster)
+    }
+  }
+
+  #forget(account: Jid): void {
+    const roster = this.#inUse.get(account.toString())
+    if (roster === undefined) return
+    this.#inUse.delete(account.toString())
+    this.#items -= weight(roster)
+  }
+}
+
+/** An empty roster takes memory, too. */
+function weight(roster: Roster): number {
+  return roster.size + 1
+}
