@@ -1,0 +1,71 @@
+import type { Extension, Host } from '../routing/extension.ts'
+import type { Jid } from '../xmpp/jid.ts'
+import { element } from '../xml/element.ts'
+import { NS_PRE_APPROVAL, NS_ROSTER, NS_ROSTER_VERSIONING } from '../xmpp/namespaces.ts'
+import { StreamError } from '../xmpp/stream-error.ts'
+import type { StreamFeature } from '../stream/feature.ts'
+import { Conversations } from './conversations.ts'
+import { LocalDelivery } from './delivery.ts'
+import { DirectedPresence } from './directed.ts'
+import { Handshake } from './handshake.ts'
+import { Presence } from './presence.ts'
+import { RosterCommand } from './roster-command.ts'
+import { ROSTER_MIGRATIONS } from './roster-table.ts'
+import { Rosters } from './roster.ts'
+
+/** RFC 6121: rosters, presence, and who gets which message. */
+export const instantMessaging: Extension = {
+  name: 'im',
+  implements: [{
+    rfc: 6121, since: '0.1.0', status: 'complete',
+    note: 'no offline storage; a subscription request is kept without extended content; probes tell no time of last presence',
+  }],
+  features: { server: [NS_ROSTER] },
+  migrations: ROSTER_MIGRATIONS,
+  streamFeatures: [informative(NS_ROSTER_VERSIONING, 'ver'), informative(NS_PRE_APPROVAL, 'sub')],
+
+  install(host) {
+    const rosters = new Rosters(host)
+    const presence = new Presence(host, rosters, new DirectedPresence())
+    const handshake = new Handshake(host, rosters, presence)
+    const command = new RosterCommand(host, rosters, handshake)
+    const delivery = new LocalDelivery(host.sessions, presence, handshake, new Conversations())
+    const roster = { namespace: NS_ROSTER, name: 'query', at: 'own' } as const
+    return {
+      iq: [
+        { ...roster, type: 'get', handle: (iq) => command.get(iq) },
+        { ...roster, type: 'set', handle: (iq) => command.set(iq) },
+      ],
+      outgoing: [
+        { kinds: ['message'], judge: (envelope) => delivery.learn(envelope) },
+        { kinds: ['presence'], judge: (envelope) => handshake.judgeOutgoing(envelope) ?? presence.judgeOutgoing(envelope) },
+      ],
+      session: { ended: (session) => presence.ended(session) },
+      account: {
+        deleted: (account) => forget(host, account, rosters, handshake),
+        exported: (account) => ({ roster: [...rosters.of(account).all()].map((item) => ({ ...item, jid: item.jid.toString() })) }),
+      },
+      delivery,
+    }
+  },
+}
+
+/** Contacts are told once the account is gone for good, so that their rosters do not wait for it for ever. */
+function forget(host: Host, account: Jid, rosters: Rosters, handshake: Handshake): void {
+  const items = [...rosters.of(account).all()]
+  rosters.clear(account)
+  host.database.write(() => undefined).then(
+    () => { for (const item of items) handshake.end(account, item) },
+    () => undefined, // the deletion did not happen
+  )
+}
+
+/** §2.6.1, §3.4: a feature that only tells; nothing is negotiated. */
+function informative(namespace: string, name: string): StreamFeature {
+  return {
+    namespace,
+    needs: { authenticated: true },
+    offer: () => element(namespace, name),
+    negotiate: () => { throw new StreamError('unsupported-stanza-type') },
+  }
+}
