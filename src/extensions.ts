@@ -1,0 +1,11 @@
+import { instantMessaging } from './im/extension.ts'
+import type { Extension } from './routing/extension.ts'
+import { disco } from './xep/0030-disco.ts'
+import { blocking } from './xep/0191-blocking.ts'
+import { ping } from './xep/0199-ping.ts'
+
+/**
+ * The switchboard. The order is the order of the rules: what may be said at all first, then whom an account wants to
+ * hear, then what its stanzas do.
+ */
+export const extensions: readonly Extension[] = [blocking, instantMessaging, disco, ping]
