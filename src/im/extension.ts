@@ -65,7 +65,7 @@ function informative(namespace: string, name: string): StreamFeature {
   return {
     namespace,
     needs: { authenticated: true },
-    offer: () => element(namespace, name),
+    offer: () => [element(namespace, name)],
     negotiate: () => { throw new StreamError('unsupported-stanza-type') },
   }
 }

@@ -4,7 +4,7 @@ import type { TlsIdentity } from './tls.ts'
 
 /** The one listener of a connection. */
 export interface ConnectionOwner {
-  received(chunk: Buffer): void
+  receivedBytes(chunk: Buffer): void
   /** What was written has left for the operating system. */
   drained(): void
   /** The peer sent its last byte; we may still write. */
@@ -129,7 +129,7 @@ export class Connection {
   }
 
   #listen(socket: Socket): void {
-    socket.on('data', (chunk: Buffer) => this.#owner?.received(chunk))
+    socket.on('data', (chunk: Buffer) => this.#owner?.receivedBytes(chunk))
     socket.on('drain', () => this.#owner?.drained())
     socket.on('end', () => this.#owner?.ended())
     socket.on('error', () => {}) // 'close' follows; what went wrong with a peer's network is nobody's business

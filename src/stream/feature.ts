@@ -3,7 +3,7 @@ import type { Stream } from './stream.ts'
 
 /**
  * What became of one step of a feature's negotiation: more steps follow; it is done and the stream goes on; it is
- * done and the stream starts anew (RFC 6120 §4.3.3); it is done and the resource is bound.
+ * done and the stream starts anew (RFC 6120 §4.3.3); the feature took the stream over and restarts it itself.
  */
 export type Negotiated = 'pending' | 'done' | 'restart'
 
@@ -12,11 +12,14 @@ export type Negotiated = 'pending' | 'done' | 'restart'
  * takes it. `secured` means: TLS, or an onion circuit, which is encrypted from end to end.
  */
 export interface StreamFeature {
-  /** Of the elements by which the peer negotiates it; the offered element may be another of the same namespace. */
+  /** Of the elements, or of the payload of the IQ, by which the peer negotiates it. */
   readonly namespace: string
-  readonly needs: { readonly secured?: boolean; readonly authenticated?: boolean; readonly bound?: boolean }
-  /** The element inside <stream:features/>; undefined where this stream is not offered it. */
-  offer(stream: Stream): Element | undefined
-  /** Called only while the needs are met and the feature was offered. @throws StreamError */
+  readonly needs: { readonly secured?: boolean; readonly authenticated?: boolean }
+  /** The elements inside <stream:features/>; none where this stream is not offered it. */
+  offer(stream: Stream): readonly Element[]
+  /**
+   * Called only while the needs are met and the feature was offered. A promise holds the stream: what the peer
+   * sends before it is settled breaks the stream. @throws StreamError
+   */
   negotiate(stream: Stream, element: Element): Negotiated | Promise<Negotiated>
 }

@@ -1,3 +1,270 @@
-/** The pair of XML streams on one connection (RFC 6120's stream has one direction). */
-export class Stream {
+import type { Clock, Timer } from '../clock.ts'
+import type { Limits } from '../config/schema.ts'
+import type { Log } from '../log.ts'
+import type { Connection, ConnectionOwner } from '../net/connection.ts'
+import type { TlsIdentity } from '../net/tls.ts'
+import type { Element } from '../xml/element.ts'
+import type { XmlLimits } from '../xml/limits.ts'
+import { StreamParser, type ParserOwner, type StreamHeader } from '../xml/parser.ts'
+import { XmlError } from '../xml/xml-error.ts'
+import { serialize } from '../xml/serialize.ts'
+import { randomIdentifier } from '../xmpp/identifiers.ts'
+import type { Jid } from '../xmpp/jid.ts'
+import { NS_STREAM } from '../xmpp/namespaces.ts'
+import { StreamError } from '../xmpp/stream-error.ts'
+import { parseVersion, streamHeader, STREAM_END } from '../xmpp/stream-header.ts'
+import type { Place } from './admission.ts'
+import type { StreamFeature } from './feature.ts'
+import type { Liveness } from './liveness.ts'
+import { Negotiation } from './negotiation.ts'
+import { Outbox, type WriteTurn } from './outbox.ts'
+
+/** The one listener of a stream: first the ingress which accepted it, then the session that is bound on it. */
+export interface StreamOwner {
+  /** The peer opened (or restarted) the stream: which of our domains is it for? @throws StreamError host-unknown */
+  opened(stream: Stream, header: StreamHeader): OpenedDomain
+  /** A top-level element, once nothing is left to negotiate. @throws StreamError */
+  received(element: Element): void
+  /** Nothing was heard for `limits.idle_before_ping`: ask whether the peer lives. */
+  idle(): void
+  /** The stream is over; called once, and nothing can be sent any more. */
+  closed(): void
+}
+
+export interface OpenedDomain {
+  readonly domain: string
+  /** Undefined where TLS is not to be had. */
+  readonly identity: TlsIdentity | undefined
+}
+
+/** What all streams of one kind share. */
+export interface StreamSettings {
+  readonly contentNamespace: string
+  readonly features: readonly StreamFeature[]
+  readonly limits: Limits
+  readonly clock: Clock
+  readonly log: Log
+  readonly turn: WriteTurn
+  readonly liveness: Liveness
+}
+
+/** How long we wait for the peer's end of the stream after ours (RFC 6120 §4.4). */
+const CLOSING_MILLISECONDS = 5000
+
+/**
+ * The XML streams on one connection. RFC 6120's stream has one direction; this is the pair, with us as the receiving
+ * entity. It owns what was agreed on it: security, account, resource.
+ */
+export class Stream implements ConnectionOwner, ParserOwner {
+  readonly connection: Connection
+  readonly settings: StreamSettings
+  owner: StreamOwner
+  /** Our id of the stream; a new one for each header (RFC 6120 §4.7.3: unique and unpredictable). */
+  id = ''
+  domain = ''
+  identity: TlsIdentity | undefined
+  /** Who proved to be at the other end. */
+  account: Jid | undefined
+  /** When the liveness sweep last saw that something had come, in its own coarse time. */
+  heardAt: number
+  /** When the idle peer was asked for a sign of life; 0 while it need not be. */
+  askedAt = 0
+  readonly openedAt: number
+  #parser: StreamParser
+  #negotiation: Negotiation | undefined
+  readonly #outbox: Outbox
+  readonly #place: Place
+  #state: 'waiting' | 'open' | 'closing' | 'closed' = 'waiting'
+  #closingTimer: Timer | undefined
+
+  constructor(connection: Connection, settings: StreamSettings, place: Place, owner: StreamOwner) {
+    this.connection = connection
+    this.#place = place
+    this.settings = settings
+    this.owner = owner
+    this.openedAt = this.heardAt = settings.liveness.now
+    this.#outbox = new Outbox(connection, settings.turn, settings.clock)
+    this.#negotiation = new Negotiation(this, settings.features)
+    this.#parser = new StreamParser(this, parserLimits(settings.limits, false))
+    connection.owner = this
+    settings.liveness.add(this)
+  }
+
+  /** TLS, or an onion circuit from end to end. */
+  get secured(): boolean {
+    return this.connection.protection !== 'none'
+  }
+
+  get open(): boolean {
+    return this.#state === 'open'
+  }
+
+  send(element: Element): void {
+    if (this.#state === 'open') this.sendText(serialize(element, this.settings.contentNamespace))
+  }
+
+  /** Sends what is serialized already. */
+  sendText(text: string): void {
+    if (this.#state !== 'open') return
+    if (!this.#outbox.put(text, this.settings.limits.outbox)) {
+      this.fail(new StreamError('resource-constraint', 'Too much waits to be read.'))
+    }
+  }
+
+  /** Writes now what would be written at the end of this turn. */
+  flush(): void {
+    this.#outbox.flush()
+  }
+
+  // From the connection
+
+  receivedBytes(chunk: Buffer): void {
+    if (this.#state === 'closed') return
+    this.heardAt = this.settings.liveness.now
+    this.askedAt = 0
+    try {
+      this.#parser.write(chunk)
+    } catch (error) {
+      this.fail(error)
+    }
+  }
+
+  drained(): void {
+    this.#outbox.drained()
+  }
+
+  ended(): void {
+    this.end()
+  }
+
+  closed(): void {
+    const before = this.#state
+    this.#state = 'closed'
+    this.#closingTimer?.cancel()
+    this.settings.liveness.remove(this)
+    this.#place.leave()
+    this.#parser.stop()
+    if (before !== 'closing' && before !== 'closed') this.owner.closed()
+  }
+
+  // From the parser
+
+  streamOpened(header: StreamHeader): void {
+    if (this.#state === 'closing') return
+    if (!header.is('stream', NS_STREAM)) {
+      throw new StreamError(header.namespace === NS_STREAM ? 'bad-format' : 'invalid-namespace')
+    }
+    if (header.contentNamespace !== this.settings.contentNamespace) throw new StreamError('invalid-namespace')
+    if ((parseVersion(header.attrs['version'])?.major ?? 0) < 1) throw new StreamError('unsupported-version')
+    const { domain, identity } = this.owner.opened(this, header)
+    // RFC 6120 §4.3.3: a restarted stream is for the same domain, or what was agreed would be carried to another.
+    if (this.domain !== '' && domain !== this.domain) throw new StreamError('host-unknown')
+    this.domain = domain
+    this.identity = identity
+    this.#open(domain)
+    this.#negotiation?.offer()
+  }
+
+  received(element: Element): void {
+    if (this.#state !== 'open') return
+    if (this.#negotiation === undefined) this.owner.received(element)
+    else this.#negotiation.receive(element)
+  }
+
+  streamClosed(): void {
+    this.end()
+  }
+
+  // For negotiation and what is above
+
+  /**
+   * Starts the stream anew (RFC 6120 §4.3.3): what comes next must be a header. Nothing may have been sent before
+   * the restart was agreed: such bytes would be from before TLS.
+   */
+  restart(): void {
+    if (this.stopParsing() > 0) throw new StreamError('policy-violation', 'Bytes came before the stream was restarted.')
+    this.#parser = new StreamParser(this, parserLimits(this.settings.limits, this.account !== undefined))
+    if (this.#state === 'open') this.#state = 'waiting'
+  }
+
+  /** Parses nothing more; the number of bytes that had come already. */
+  stopParsing(): number {
+    return this.#parser.stop()
+  }
+
+  /** Everything is negotiated: from now on `owner` gets what comes, under the limits of a logged-in client. */
+  established(owner: StreamOwner): void {
+    this.owner = owner
+    this.#negotiation = undefined
+    this.#place.loggedIn()
+  }
+
+  get negotiating(): boolean {
+    return this.#negotiation !== undefined
+  }
+
+  /** Ends the stream as agreed (RFC 6120 §4.4). */
+  end(): void {
+    this.#close(undefined)
+  }
+
+  /** Ends the stream with an error; anything but an error of ours is a bug, logged, and shown as internal. */
+  fail(error: unknown): void {
+    if (error instanceof StreamError) return this.#close(error)
+    if (error instanceof XmlError) return this.#close(new StreamError(error.condition))
+    this.settings.log.error('stream.failed', { id: this.id }, error)
+    this.#close(new StreamError('internal-server-error'))
+  }
+
+  /** Called by the liveness sweep, every few seconds. */
+  sweep(now: number): void {
+    const { limits } = this.settings
+    if (this.#outbox.overdue(now, limits.time_to_drain)) {
+      this.fail(new StreamError('connection-timeout'))
+      this.connection.destroy() // it reads nothing, so it will not read our farewell either
+    } else if (this.negotiating) {
+      if (now - this.openedAt > limits.time_to_login) this.fail(new StreamError('connection-timeout'))
+    } else if (this.askedAt !== 0) {
+      if (now - this.askedAt > limits.idle_after_ping) {
+        this.fail(new StreamError('connection-timeout'))
+        this.connection.destroy()
+      }
+    } else if (now - this.heardAt > limits.idle_before_ping) {
+      this.askedAt = now
+      this.owner.idle()
+    }
+  }
+
+  #open(from: string | undefined): void {
+    this.id = randomIdentifier()
+    this.#state = 'open'
+    this.sendText(streamHeader({ contentNamespace: this.settings.contentNamespace, from, id: this.id }))
+  }
+
+  #close(error: StreamError | undefined): void {
+    if (this.#state === 'closing' || this.#state === 'closed') return
+    // RFC 6120 §4.9.1.2: an error before our header needs the header first. It names no domain: none was agreed.
+    if (this.#state === 'waiting') this.#open(this.domain === '' ? undefined : this.domain)
+    const farewell = error === undefined ? STREAM_END : serialize(error.toElement(), this.settings.contentNamespace) + STREAM_END
+    this.#outbox.put(farewell, Number.POSITIVE_INFINITY)
+    this.#outbox.flushLast()
+    this.#state = 'closing'
+    if (error !== undefined) this.settings.log.debug('stream.error', { condition: error.condition, id: this.id })
+    this.connection.end()
+    this.#closingTimer = this.settings.clock.after(CLOSING_MILLISECONDS, () => this.connection.destroy())
+    if (error !== undefined) this.#parser.stop()
+    this.owner.closed()
+  }
+}
+
+function parserLimits(limits: Limits, loggedIn: boolean): XmlLimits {
+  return {
+    header: limits.stream_header,
+    stanza: loggedIn ? limits.stanza : limits.stanza_before_login,
+    depth: limits.depth,
+    attributes: 64,
+    elements: 4096,
+    name: 256,
+    startTag: Math.min(64 * 1024, loggedIn ? limits.stanza : limits.stanza_before_login),
+  }
 }

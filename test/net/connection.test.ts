@@ -142,7 +142,7 @@ class ClosedOwner implements ConnectionOwner {
     this.gone = new Promise((resolve) => { this.closed = resolve })
   }
 
-  received(): void {}
+  receivedBytes(): void {}
   drained(): void {}
   ended(): void {}
 }

@@ -1,0 +1,143 @@
+import type { Socket } from 'node:net'
+import { Connection } from '../net/connection.ts'
+import { Listener, networkConnection, type ListenAddress } from '../net/listener.ts'
+import { ProxyLine } from '../net/proxy-protocol.ts'
+import type { TlsIdentity } from '../net/tls.ts'
+import type { Admission, Place } from '../stream/admission.ts'
+import { Stream, type OpenedDomain, type StreamOwner, type StreamSettings } from '../stream/stream.ts'
+import type { StreamHeader } from '../xml/parser.ts'
+import { Jid } from '../xmpp/jid.ts'
+import { NS_CLIENT } from '../xmpp/namespaces.ts'
+import { StreamError } from '../xmpp/stream-error.ts'
+import { STREAM_END, streamHeader } from '../xmpp/stream-header.ts'
+import { serialize } from '../xml/serialize.ts'
+
+export interface IngressSettings {
+  /** 'onion-unnamed': behind a tor that is not ours, which does not say which circuit a connection comes by. */
+  readonly kind: 'c2s' | 'c2s-tls' | 'onion' | 'onion-unnamed'
+  readonly address: ListenAddress
+  /** The domains that can be reached here, each with its own certificate; the first is meant where TLS names none. */
+  readonly domains: ReadonlyMap<string, TlsIdentity>
+}
+
+/** How long a peer may take for the proxy line and for a TLS handshake without STARTTLS. */
+const OPENING_MILLISECONDS = 30_000
+
+/** A TCP or onion listener for clients, and the domains that it serves: to any other it is `host-unknown`. */
+export class Ingress {
+  readonly #settings: IngressSettings
+  readonly #stream: StreamSettings
+  readonly #admission: Admission
+  readonly #listener: Listener
+  readonly #refusal: string
+
+  constructor(settings: IngressSettings, stream: StreamSettings, admission: Admission) {
+    this.#settings = settings
+    this.#stream = stream
+    this.#admission = admission
+    this.#refusal = streamHeader({ contentNamespace: NS_CLIENT })
+      + serialize(new StreamError('resource-constraint').toElement(), NS_CLIENT) + STREAM_END
+    this.#listener = new Listener(settings.address, (socket) => this.#accept(socket))
+  }
+
+  get port(): number {
+    return this.#listener.port
+  }
+
+  get settings(): IngressSettings {
+    return this.#settings
+  }
+
+  /** @throws ListenError */
+  start(): Promise<void> {
+    return this.#listener.start()
+  }
+
+  stop(): void {
+    this.#listener.stop()
+  }
+
+  #accept(socket: Socket): void {
+    if (this.#settings.kind === 'onion') this.#awaitProxyLine(socket)
+    else if (this.#settings.kind === 'onion-unnamed') this.#open(new Connection(socket, undefined, true), undefined)
+    else if (this.#settings.kind === 'c2s-tls') this.#startTls(networkConnection(socket))
+    else this.#open(networkConnection(socket), undefined)
+  }
+
+  /** Tor says first which circuit it is (haproxy's line); nobody else can reach this socket. */
+  #awaitProxyLine(socket: Socket): void {
+    const line = new ProxyLine()
+    const deadline = this.#stream.clock.after(OPENING_MILLISECONDS, () => socket.destroy())
+    const read = (chunk: Buffer): void => {
+      try {
+        const proxied = line.push(chunk)
+        if (proxied === undefined) return
+        deadline.cancel()
+        socket.removeAllListeners()
+        this.#open(new Connection(socket, `circuit ${proxied.circuit}`, true), proxied.rest)
+      } catch {
+        socket.destroy()
+      }
+    }
+    socket.on('data', read)
+    socket.on('end', () => socket.destroy())
+    socket.on('error', () => {})
+    socket.on('close', () => deadline.cancel())
+  }
+
+  #startTls(connection: Connection): void {
+    const { domains } = this.#settings
+    const [first] = domains.values()
+    if (first === undefined) return connection.destroy()
+    const place = this.#admission.enter(connection.peer)
+    if (place === undefined) return connection.destroy()
+    const deadline = this.#stream.clock.after(OPENING_MILLISECONDS, () => connection.destroy())
+    connection.startTls(first, (serverName) => domains.get(serverName.toLowerCase())).then((secured) => {
+      deadline.cancel()
+      if (secured) this.#serve(connection, place)
+      else place.leave()
+    }, () => place.leave())
+  }
+
+  #open(connection: Connection, first: Buffer | undefined): void {
+    const place = this.#admission.enter(connection.peer)
+    if (place === undefined) {
+      connection.write(this.#refusal)
+      connection.end()
+      this.#stream.clock.after(1000, () => connection.destroy())
+      return
+    }
+    const stream = this.#serve(connection, place)
+    if (first !== undefined && first.length > 0) stream.receivedBytes(first)
+  }
+
+  #serve(connection: Connection, place: Place): Stream {
+    return new Stream(connection, this.#stream, place, new Visitor(this.#settings.domains))
+  }
+}
+
+/** Who owns a client's stream until a resource is bound on it. */
+class Visitor implements StreamOwner {
+  readonly #domains: ReadonlyMap<string, TlsIdentity>
+
+  constructor(domains: ReadonlyMap<string, TlsIdentity>) {
+    this.#domains = domains
+  }
+
+  opened(_stream: Stream, header: StreamHeader): OpenedDomain {
+    // RFC 6120 §4.7.2: without `to` the client means the one domain here, if there is only one.
+    const { to } = header.attrs
+    const domain = to === undefined ? (this.#domains.size === 1 ? [...this.#domains.keys()][0] : undefined) : Jid.parse(to)?.toString()
+    const identity = domain === undefined ? undefined : this.#domains.get(domain)
+    if (domain === undefined || identity === undefined) throw new StreamError('host-unknown')
+    return { domain, identity }
+  }
+
+  received(): void {
+    throw new StreamError('not-authorized') // negotiation takes everything until a session owns the stream
+  }
+
+  idle(): void {}
+
+  closed(): void {}
+}

@@ -1,0 +1,63 @@
+import type { Clock, Timer } from '../clock.ts'
+import type { Lifetime } from '../lifetime.ts'
+import type { Stream } from './stream.ts'
+
+/** How often every stream's deadlines are looked at. One timer for all: a timer each would cost more than the streams. */
+const SWEEP_MILLISECONDS = 2000
+
+/** Ends streams that log in too slowly, read nothing or have died in silence. */
+export class Liveness implements Lifetime {
+  readonly name = 'liveness'
+  readonly #clock: Clock
+  readonly #streams = new Set<Stream>()
+  #timer: Timer | undefined
+  #onEmpty: (() => void) | undefined
+  /** The time of the last sweep, in milliseconds; cheap to read for each chunk that comes. */
+  now: number
+
+  constructor(clock: Clock) {
+    this.#clock = clock
+    this.now = clock.now()
+  }
+
+  add(stream: Stream): void {
+    this.#streams.add(stream)
+  }
+
+  remove(stream: Stream): void {
+    this.#streams.delete(stream)
+    if (this.#streams.size === 0) this.#onEmpty?.()
+  }
+
+  /** Resolves when no stream is left, or after `milliseconds`. */
+  emptied(milliseconds: number): Promise<void> {
+    if (this.#streams.size === 0) return Promise.resolve()
+    return new Promise((resolve) => {
+      const deadline = this.#clock.after(milliseconds, resolve)
+      this.#onEmpty = () => {
+        deadline.cancel()
+        resolve()
+      }
+    })
+  }
+
+  get streams(): ReadonlySet<Stream> {
+    return this.#streams
+  }
+
+  start(): void {
+    this.#timer = this.#clock.after(SWEEP_MILLISECONDS, () => {
+      this.sweep()
+      this.start()
+    })
+  }
+
+  stop(): void {
+    this.#timer?.cancel()
+  }
+
+  sweep(): void {
+    this.now = this.#clock.now()
+    for (const stream of this.#streams) stream.sweep(this.now)
+  }
+}

@@ -1,0 +1,69 @@
+import { element, type Element } from '../xml/element.ts'
+import { NS_STREAM } from '../xmpp/namespaces.ts'
+import { StreamError } from '../xmpp/stream-error.ts'
+import type { Negotiated, StreamFeature } from './feature.ts'
+import type { Stream } from './stream.ts'
+
+/**
+ * Offers stream features and lets the peer take them, one at a time (RFC 6120 §4.3), until somebody declares the
+ * stream established. The state is the stream's own (secured, account); here is only whether a step is under way.
+ */
+export class Negotiation {
+  readonly #stream: Stream
+  readonly #features: readonly StreamFeature[]
+  #offered: readonly StreamFeature[] = []
+  #busy = false
+
+  constructor(stream: Stream, features: readonly StreamFeature[]) {
+    this.#stream = stream
+    this.#features = features
+  }
+
+  /** Sends what the peer may take now. */
+  offer(): void {
+    const content: Element[] = []
+    this.#offered = this.#features.filter((feature) => {
+      const elements = this.#mayBeTaken(feature) ? feature.offer(this.#stream) : []
+      content.push(...elements)
+      return elements.length > 0
+    })
+    this.#stream.send(element(NS_STREAM, 'features', {}, ...content))
+  }
+
+  /** @throws StreamError */
+  receive(received: Element): void {
+    // RFC 6120 §4.3.5: one negotiation at a time; what comes during a step is from a peer that does not wait for it.
+    if (this.#busy) throw new StreamError('policy-violation', 'Wait for the answer before you go on.')
+    const { contentNamespace } = this.#stream.settings
+    const namespace = received.is('iq', contentNamespace) ? received.elements()[0]?.namespace : received.namespace
+    const feature = this.#offered.find((each) => each.namespace === namespace && this.#mayBeTaken(each))
+    if (feature === undefined) throw this.#refusal(received)
+    const outcome = feature.negotiate(this.#stream, received)
+    if (outcome instanceof Promise) this.#await(outcome)
+    else this.#proceed(outcome)
+  }
+
+  #await(step: Promise<Negotiated>): void {
+    this.#busy = true
+    step.then((outcome) => {
+      this.#busy = false
+      this.#proceed(outcome)
+    }).catch((error: unknown) => this.#stream.fail(error))
+  }
+
+  #proceed(outcome: Negotiated): void {
+    if (outcome === 'restart') this.#stream.restart()
+  }
+
+  #mayBeTaken({ needs }: StreamFeature): boolean {
+    const { secured, account } = this.#stream
+    return (needs.secured !== true || secured) && (needs.authenticated ?? false) === (account !== undefined)
+  }
+
+  /** RFC 6120 §4.9.3.12: before it is authenticated the peer "MUST NOT" send stanzas; other elements are unknown. */
+  #refusal(received: Element): StreamError {
+    const stanza = received.namespace === this.#stream.settings.contentNamespace
+      && (received.name === 'message' || received.name === 'presence' || received.name === 'iq')
+    return new StreamError(stanza ? 'not-authorized' : 'unsupported-stanza-type')
+  }
+}
