@@ -109,7 +109,8 @@ class SqliteDatabase implements Database {
 
   migrate(owner: string, migrations: readonly Migration[]): void {
     this.flush()
-    const last = this.statement<{ step: number }>('SELECT coalesce(max(step), 0) AS step FROM migration WHERE owner = ?')
+    const last = this.statement<{ step: number }>(
+      'SELECT coalesce(max(step), 0) AS step FROM migration WHERE owner = ?')
     const record = this.statement('INSERT INTO migration (owner, step) VALUES (?, ?)')
     const target = {
       file: this.#file,

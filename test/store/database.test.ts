@@ -29,7 +29,9 @@ function opened(name: string): Database {
 test('the database and its log can be read by their owner alone', async () => {
   const database = opened('mode')
   await database.write(() => insert(database, 'Juliet'))
-  for (const suffix of ['', '-wal', '-shm']) assert.equal(statSync(join(directory, `mode${suffix}`)).mode & 0o777, 0o600, suffix)
+  for (const suffix of ['', '-wal', '-shm']) {
+    assert.equal(statSync(join(directory, `mode${suffix}`)).mode & 0o777, 0o600, suffix)
+  }
   database.close()
   assert.ok(!existsSync(join(directory, 'mode-wal')))
 })
@@ -160,7 +162,8 @@ test('migrations are applied in order, each once, for each owner', () => {
 
 test('migrations of one call are applied wholly or not at all', () => {
   const database = openDatabase(':memory:')
-  assert.throws(() => database.migrate('test', [...NOTES, { step: 2, sql: 'CREATE TABLE note (id INTEGER)' }]), /exists/)
+  const second = { step: 2, sql: 'CREATE TABLE note (id INTEGER)' }
+  assert.throws(() => database.migrate('test', [...NOTES, second]), /exists/)
   database.migrate('test', NOTES)
   assert.deepEqual(notes(database), [])
   database.close()
@@ -180,14 +183,15 @@ test('a database of a newer version is refused, with file and remedy', () => {
   older.close()
 })
 
-test('what is no database, damaged, foreign or out of reach is refused, with file and remedy, and left as it is', () => {
+test('what is no database, damaged, foreign or out of reach is refused and left as it is', async () => {
   const place = (name: string) => join(directory, name)
   writeFileSync(place('text'), 'Two households, both alike in dignity. '.repeat(200))
   const foreign = new Sqlite(place('foreign'))
   foreign.exec('CREATE TABLE theirs (id INTEGER)')
   foreign.close()
   const damaged = opened('damaged')
-  for (let row = 0; row < 2000; row++) void damaged.write(() => insert(damaged, 'x'.repeat(100))).catch(() => undefined)
+  const rows = Array.from({ length: 2000 }, () => damaged.write(() => insert(damaged, 'x'.repeat(100))))
+  await Promise.all(rows)
   damaged.close()
   const bytes = readFileSync(place('damaged'))
   bytes.fill(0xff, 4096 * 4, 4096 * 12)
