@@ -1,0 +1,44 @@
+import type { Attempts } from './attempts.ts'
+import type { Credentials } from './credentials.ts'
+import type { Mechanism, SaslContext, SaslExchange } from './mechanism.ts'
+import { Plain } from './plain.ts'
+import { Scram } from './scram.ts'
+import { SCRAM_HASHES, type Claims } from './verifiers.ts'
+
+export interface AuthenticatorParts {
+  /** The accounts. */
+  readonly claims: Claims
+  readonly credentials: Credentials
+  readonly attempts: Attempts
+  /** Is PLAIN offered at all? */
+  readonly plain: boolean
+}
+
+/** Which mechanisms a stream is offered, and the start of one. */
+export class Authenticator {
+  /** In order of preference: bound to the channel first, then by strength; PLAIN last. */
+  readonly #mechanisms: readonly Mechanism[]
+
+  constructor({ claims, credentials, attempts, plain }: AuthenticatorParts) {
+    this.#mechanisms = [
+      ...[true, false].flatMap((plus) => SCRAM_HASHES.map((hash) => new Scram({ hash, plus, claims, attempts }))),
+      ...(plain ? [new Plain(claims, credentials, attempts)] : []),
+    ]
+  }
+
+  /** The names to offer, in order of preference (RFC 6120 §6.3.3). */
+  mechanisms(context: Omit<SaslContext, 'offered'>): string[] {
+    return this.#mechanisms.filter((mechanism) => isFit(mechanism, context)).map(({ name }) => name)
+  }
+
+  /** Undefined where this mechanism was not offered on this stream: invalid-mechanism (RFC 6120 §6.5.7). */
+  start(name: string, context: SaslContext): SaslExchange | undefined {
+    if (!context.offered.includes(name)) return undefined
+    const mechanism = this.#mechanisms.find((one) => one.name === name)
+    return mechanism !== undefined && isFit(mechanism, context) ? mechanism.start(context) : undefined
+  }
+}
+
+function isFit({ needsChannelBinding, needsSecurity }: Mechanism, context: Omit<SaslContext, 'offered'>): boolean {
+  return (!needsChannelBinding || context.channelBindings.size > 0) && (!needsSecurity || context.secured)
+}
