@@ -1,0 +1,174 @@
+import { once } from 'node:events'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { connect, type Socket } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { connect as connectTls } from 'node:tls'
+import { loadConfig } from '../../src/config/load.ts'
+import type { Announcer } from '../../src/operate/console.ts'
+import { openOffline, startServer, type RunningServer } from '../../src/server.ts'
+
+/** How long a test waits for what must come, in milliseconds. */
+const PATIENCE = 10_000
+
+/** A whole server on real sockets of this machine, in this process, with a data directory of its own and no tor. */
+export class Scenario {
+  readonly folder: string
+  readonly ports: readonly number[]
+  readonly #server: RunningServer
+
+  private constructor(folder: string, server: RunningServer) {
+    this.folder = folder
+    this.#server = server
+    this.ports = server.ports.map((port) => port ?? 0)
+  }
+
+  /** `toml` is the configuration; `accounts` are name, password pairs of bare JIDs. */
+  static async start(toml: string, accounts: Readonly<Record<string, string>> = {}): Promise<Scenario> {
+    const folder = mkdtempSync(join(tmpdir(), 'sotto-scenario-'))
+    const file = join(folder, 'sotto.toml')
+    writeFileSync(file, toml)
+    const config = loadConfig(file, { cwd: folder })
+    if (Object.keys(accounts).length > 0) {
+      const offline = await openOffline(config)
+      for (const [account, password] of Object.entries(accounts)) await offline.run('account add', { account, password })
+      await offline.close()
+    }
+    return new Scenario(folder, await startServer(config, new Silence()))
+  }
+
+  raw(listener = 0): Promise<RawStream> {
+    return RawStream.open(this.ports[listener] ?? 0)
+  }
+
+  async stop(): Promise<void> {
+    await this.#server.stop()
+    rmSync(this.folder, { recursive: true })
+  }
+}
+
+/** A client that says exactly what a test wants said. */
+export class RawStream {
+  #socket: Socket
+  #text = ''
+  #ended = false
+  #changed: () => void = () => {}
+
+  private constructor(socket: Socket) {
+    this.#socket = socket
+    this.#listen(socket)
+  }
+
+  static async open(port: number): Promise<RawStream> {
+    const socket = connect({ port, host: '127.0.0.1' })
+    await once(socket, 'connect')
+    return new RawStream(socket)
+  }
+
+  get socket(): Socket {
+    return this.#socket
+  }
+
+  send(text: string | Buffer): this {
+    this.#socket.write(text)
+    return this
+  }
+
+  /** Waits for what matches and takes everything up to its end away. */
+  async expect(pattern: RegExp): Promise<RegExpExecArray> {
+    const deadline = Date.now() + PATIENCE
+    for (;;) {
+      const match = pattern.exec(this.#text)
+      if (match !== null) {
+        this.#text = this.#text.slice(match.index + match[0].length)
+        return match
+      }
+      if (this.#ended || Date.now() > deadline) throw new Error(`no ${String(pattern)} in: ${this.#text}`)
+      await this.#change(deadline)
+    }
+  }
+
+  /** All that comes until the server ends the connection. */
+  async rest(): Promise<string> {
+    const deadline = Date.now() + PATIENCE
+    while (!this.#ended) {
+      if (Date.now() > deadline) throw new Error(`still open after: ${this.#text}`)
+      await this.#change(deadline)
+    }
+    return this.#text
+  }
+
+  open(domain: string): this {
+    return this.send(`<?xml version='1.0'?><stream:stream to='${domain}' version='1.0' xmlns='jabber:client'`
+      + ` xmlns:stream='http://etherx.jabber.org/streams'>`)
+  }
+
+  /** STARTTLS, and the stream opened anew inside it. */
+  async secure(domain: string): Promise<this> {
+    this.open(domain)
+    await this.expect(/<\/stream:features>/)
+    this.send(`<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>`)
+    await this.expect(/<proceed[^>]*>/)
+    await this.upgrade(domain)
+    this.open(domain)
+    await this.expect(/<\/stream:features>/)
+    return this
+  }
+
+  /** The TLS handshake alone. */
+  async upgrade(servername: string): Promise<void> {
+    this.#socket.removeAllListeners()
+    const socket = connectTls({ socket: this.#socket, servername, rejectUnauthorized: false })
+    this.#socket = socket
+    this.#listen(socket)
+    await once(socket, 'secureConnect')
+  }
+
+  /** PLAIN over TLS, then a bound resource. */
+  async login(domain: string, name: string, password: string, resource: string): Promise<this> {
+    await this.secure(domain)
+    const response = Buffer.from(`\0${name}\0${password}`).toString('base64')
+    this.send(`<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='PLAIN'>${response}</auth>`)
+    await this.expect(/<success[^>]*>/)
+    this.open(domain)
+    await this.expect(/<\/stream:features>/)
+    this.send(`<iq type='set' id='b'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'><resource>${resource}</resource></bind></iq>`)
+    await this.expect(/<iq [^>]*type='result'.*?<\/iq>/)
+    return this
+  }
+
+  destroy(): void {
+    this.#socket.destroy()
+  }
+
+  #listen(socket: Socket): void {
+    socket.on('data', (chunk: Buffer) => {
+      this.#text += chunk.toString()
+      this.#changed()
+    })
+    socket.on('error', () => {})
+    socket.on('close', () => {
+      this.#ended = true
+      this.#changed()
+    })
+  }
+
+  #change(deadline: number): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, Math.max(1, deadline - Date.now()))
+      this.#changed = () => {
+        clearTimeout(timer)
+        resolve()
+      }
+    })
+  }
+}
+
+class Silence implements Announcer {
+  bootstrap(): void {}
+  torUnreachable(): void {}
+  async serving(): Promise<void> {}
+  onionReachable(): void {}
+  listenerTaken(): void {}
+  stopping(): void {}
+}
