@@ -25,7 +25,7 @@ import { Liveness } from './stream/liveness.ts'
 import { WriteTurn } from './stream/outbox.ts'
 import { SaslNegotiation } from './stream/sasl.ts'
 import { starttls } from './stream/starttls.ts'
-import type { StreamSettings } from './stream/stream.ts'
+import type { Stream, StreamSettings } from './stream/stream.ts'
 import type { OnionServiceSpec } from './tor/onion-service.ts'
 import { Tor } from './tor/tor.ts'
 import { NS_CLIENT } from './xmpp/namespaces.ts'
@@ -134,7 +134,7 @@ async function identitiesOf({ config, domains, clock }: House): Promise<Readonly
 }
 
 /** What a client may negotiate, in the order in which it is offered. */
-function clientFeatures({ config, accounts, credentials, clock, sessions, installation }: House): readonly StreamFeature[] {
+function clientFeatures({ config, accounts, credentials, clock, sessions, installation }: House): readonly StreamFeature<Stream>[] {
   const authenticator = new Authenticator({
     claims: accounts, credentials, attempts: new Attempts(config.auth, clock), plain: config.auth.plain,
   })
@@ -188,7 +188,7 @@ async function close({ listeners, onions, liveness }: Doors): Promise<void> {
   const streams = [...liveness.streams]
   for (const stream of streams) stream.fail(new StreamError('system-shutdown'))
   await liveness.emptied(SHUTDOWN_MILLISECONDS)
-  for (const stream of liveness.streams) stream.connection.destroy()
+  for (const stream of liveness.streams) stream.destroy()
 }
 
 function served({ domains, accounts }: House, { listeners }: Doors): Served {

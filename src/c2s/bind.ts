@@ -19,7 +19,7 @@ const RESOURCE_BYTES = 12
  * A resource that is taken goes to the newcomer, who has proved to be the same account; the old session ends with
  * `conflict` (§7.7.2.2, the third way): over Tor the old one is most often a circuit that died unseen.
  */
-export function resourceBinding(parts: SessionParts, limits: Limits): StreamFeature {
+export function resourceBinding(parts: SessionParts, limits: Limits): StreamFeature<Stream> {
   return {
     namespace: NS_BIND,
     needs: { authenticated: true },

@@ -4,6 +4,7 @@ import { element } from '../xml/element.ts'
 import { NS_PRE_APPROVAL, NS_ROSTER, NS_ROSTER_VERSIONING } from '../xmpp/namespaces.ts'
 import { StreamError } from '../xmpp/stream-error.ts'
 import type { StreamFeature } from '../stream/feature.ts'
+import type { Stream } from '../stream/stream.ts'
 import { Conversations } from './conversations.ts'
 import { LocalDelivery } from './delivery.ts'
 import { DirectedPresence } from './directed.ts'
@@ -61,7 +62,7 @@ function forget(host: Host, account: Jid, rosters: Rosters, handshake: Handshake
 }
 
 /** §2.6.1, §3.4: a feature that only tells; nothing is negotiated. */
-function informative(namespace: string, name: string): StreamFeature {
+function informative(namespace: string, name: string): StreamFeature<Stream> {
   return {
     namespace,
     needs: { authenticated: true },

@@ -212,7 +212,7 @@ export interface Extension {
   /** disco#info features of a served domain, and of an account's bare JID. */
   readonly features?: { readonly server?: readonly string[]; readonly account?: readonly string[] }
   readonly migrations?: readonly Migration[]
-  readonly streamFeatures?: readonly StreamFeature[]
+  readonly streamFeatures?: readonly StreamFeature<Stream>[]
   /** Called once, after all migrations. */
   install(host: Host): Handlers
 }

@@ -1,4 +1,5 @@
 import type { StreamFeature } from '../stream/feature.ts'
+import type { Stream } from '../stream/stream.ts'
 import type { Extension, Host } from './extension.ts'
 import { HandlerTables } from './handler-tables.ts'
 import { Requests } from './requests.ts'
@@ -11,7 +12,7 @@ export interface Installation {
   readonly host: Host
   readonly router: Router
   readonly tables: HandlerTables
-  readonly streamFeatures: readonly StreamFeature[]
+  readonly streamFeatures: readonly StreamFeature<Stream>[]
 }
 
 /**

@@ -1,5 +1,4 @@
 import type { Element } from '../xml/element.ts'
-import type { Stream } from './stream.ts'
 
 /**
  * What became of one step of a feature's negotiation: more steps follow; it is done and the stream goes on; it is
@@ -11,7 +10,7 @@ export type Negotiated = 'pending' | 'done' | 'restart'
  * A stream feature (RFC 6120 §4.3.2) as data: when it is offered, what it offers, and what it does when the peer
  * takes it. `secured` means: TLS, or an onion circuit, which is encrypted from end to end.
  */
-export interface StreamFeature {
+export interface StreamFeature<Stream> {
   /** Of the elements, or of the payload of the IQ, by which the peer negotiates it. */
   readonly namespace: string
   readonly needs: { readonly secured?: boolean; readonly authenticated?: boolean }

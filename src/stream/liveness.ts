@@ -1,15 +1,22 @@
 import type { Clock, Timer } from '../clock.ts'
 import type { Lifetime } from '../lifetime.ts'
-import type { Stream } from './stream.ts'
 
 /** How often every stream's deadlines are looked at. One timer for all: a timer each would cost more than the streams. */
 const SWEEP_MILLISECONDS = 2000
+
+/** A stream, as those see it who end it. */
+export interface Watched {
+  /** Looks at its deadlines; `now` in milliseconds. */
+  sweep(now: number): void
+  fail(error: unknown): void
+  destroy(): void
+}
 
 /** Ends streams that log in too slowly, read nothing or have died in silence. */
 export class Liveness implements Lifetime {
   readonly name = 'liveness'
   readonly #clock: Clock
-  readonly #streams = new Set<Stream>()
+  readonly #streams = new Set<Watched>()
   #timer: Timer | undefined
   #onEmpty: (() => void) | undefined
   /** The time of the last sweep, in milliseconds; cheap to read for each chunk that comes. */
@@ -20,11 +27,11 @@ export class Liveness implements Lifetime {
     this.now = clock.now()
   }
 
-  add(stream: Stream): void {
+  add(stream: Watched): void {
     this.#streams.add(stream)
   }
 
-  remove(stream: Stream): void {
+  remove(stream: Watched): void {
     this.#streams.delete(stream)
     if (this.#streams.size === 0) this.#onEmpty?.()
   }
@@ -41,7 +48,7 @@ export class Liveness implements Lifetime {
     })
   }
 
-  get streams(): ReadonlySet<Stream> {
+  get streams(): ReadonlySet<Watched> {
     return this.#streams
   }
 

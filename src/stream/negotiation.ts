@@ -1,20 +1,30 @@
 import { element, type Element } from '../xml/element.ts'
+import type { Jid } from '../xmpp/jid.ts'
 import { NS_STREAM } from '../xmpp/namespaces.ts'
 import { StreamError } from '../xmpp/stream-error.ts'
 import type { Negotiated, StreamFeature } from './feature.ts'
-import type { Stream } from './stream.ts'
+
+/** The stream, as its negotiation sees it. */
+export interface Negotiable {
+  readonly secured: boolean
+  readonly account: Jid | undefined
+  readonly settings: { readonly contentNamespace: string }
+  send(element: Element): void
+  restart(): void
+  fail(error: unknown): void
+}
 
 /**
  * Offers stream features and lets the peer take them, one at a time (RFC 6120 §4.3), until somebody declares the
  * stream established. The state is the stream's own (secured, account); here is only whether a step is under way.
  */
-export class Negotiation {
+export class Negotiation<Stream extends Negotiable> {
   readonly #stream: Stream
-  readonly #features: readonly StreamFeature[]
-  #offered: readonly StreamFeature[] = []
+  readonly #features: readonly StreamFeature<Stream>[]
+  #offered: readonly StreamFeature<Stream>[] = []
   #busy = false
 
-  constructor(stream: Stream, features: readonly StreamFeature[]) {
+  constructor(stream: Stream, features: readonly StreamFeature<Stream>[]) {
     this.#stream = stream
     this.#features = features
   }
@@ -55,7 +65,7 @@ export class Negotiation {
     if (outcome === 'restart') this.#stream.restart()
   }
 
-  #mayBeTaken({ needs }: StreamFeature): boolean {
+  #mayBeTaken({ needs }: StreamFeature<Stream>): boolean {
     const { secured, account } = this.#stream
     return (needs.secured !== true || secured) && (needs.authenticated ?? false) === (account !== undefined)
   }

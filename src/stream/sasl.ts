@@ -10,7 +10,7 @@ import type { Stream } from './stream.ts'
 const MAXIMUM_RESPONSE = 8192
 
 /** SASL negotiation (RFC 6120 §6): the mechanisms are auth's, this is their way over the stream. */
-export class SaslNegotiation implements StreamFeature {
+export class SaslNegotiation implements StreamFeature<Stream> {
   readonly namespace = NS_SASL
   readonly needs = { secured: true, authenticated: false }
   readonly #authenticator: Authenticator

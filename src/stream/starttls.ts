@@ -2,12 +2,13 @@ import { element } from '../xml/element.ts'
 import { NS_TLS } from '../xmpp/namespaces.ts'
 import { StreamError } from '../xmpp/stream-error.ts'
 import type { StreamFeature } from './feature.ts'
+import type { Stream } from './stream.ts'
 
 /**
  * STARTTLS (RFC 6120 §5). Mandatory where nothing else protects the stream; over an onion circuit offered, not
  * required: the circuit is encrypted from end to end already, and the onion address is its key.
  */
-export const starttls: StreamFeature = {
+export const starttls: StreamFeature<Stream> = {
   namespace: NS_TLS,
   needs: { authenticated: false },
 

@@ -15,7 +15,7 @@ import { StreamError } from '../xmpp/stream-error.ts'
 import { parseVersion, streamHeader, STREAM_END } from '../xmpp/stream-header.ts'
 import type { Place } from './admission.ts'
 import type { StreamFeature } from './feature.ts'
-import type { Liveness } from './liveness.ts'
+import type { Liveness, Watched } from './liveness.ts'
 import { Negotiation } from './negotiation.ts'
 import { Outbox, type WriteTurn } from './outbox.ts'
 
@@ -40,7 +40,7 @@ export interface OpenedDomain {
 /** What all streams of one kind share. */
 export interface StreamSettings {
   readonly contentNamespace: string
-  readonly features: readonly StreamFeature[]
+  readonly features: readonly StreamFeature<Stream>[]
   readonly limits: Limits
   readonly clock: Clock
   readonly log: Log
@@ -55,7 +55,7 @@ const CLOSING_MILLISECONDS = 5000
  * The XML streams on one connection. RFC 6120's stream has one direction; this is the pair, with us as the receiving
  * entity. It owns what was agreed on it: security, account, resource.
  */
-export class Stream implements ConnectionOwner, ParserOwner {
+export class Stream implements ConnectionOwner, ParserOwner, Watched {
   readonly connection: Connection
   readonly settings: StreamSettings
   owner: StreamOwner
@@ -71,7 +71,7 @@ export class Stream implements ConnectionOwner, ParserOwner {
   askedAt = 0
   readonly openedAt: number
   #parser: StreamParser
-  #negotiation: Negotiation | undefined
+  #negotiation: Negotiation<Stream> | undefined
   readonly #outbox: Outbox
   readonly #place: Place
   #state: 'waiting' | 'open' | 'closing' | 'closed' = 'waiting'
@@ -214,6 +214,11 @@ export class Stream implements ConnectionOwner, ParserOwner {
     if (error instanceof XmlError) return this.#close(new StreamError(error.condition))
     this.settings.log.error('stream.failed', { id: this.id }, error)
     this.#close(new StreamError('internal-server-error'))
+  }
+
+  /** Ends without waiting for anybody. */
+  destroy(): void {
+    this.connection.destroy()
   }
 
   /** Called by the liveness sweep, every few seconds. */
