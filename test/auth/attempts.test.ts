@@ -6,7 +6,9 @@ import { TestClock } from './parts.ts'
 const SETTINGS = { attempts_per_account: 4, attempts_per_peer: 6, attempts_window: 1000 }
 
 /** How many of `tries` were admitted. */
-function admitted(attempts: Attempts, tries: number, account: (n: number) => string, peer: (n: number) => string | undefined): number {
+function admitted(
+  attempts: Attempts, tries: number, account: (n: number) => string, peer: (n: number) => string | undefined,
+): number {
   return Array.from({ length: tries }, (_, n) => attempts.admit(account(n), peer(n))).filter(Boolean).length
 }
 

@@ -76,7 +76,8 @@ export function jid(text: string): Jid {
 }
 
 export function contextOf(chosen: Partial<SaslContext> = {}): SaslContext {
-  return { domain: 'montague.lit', peer: 'circuit-1', secured: true, channelBindings: new Map(), offered: [], ...chosen }
+  const standard = { domain: 'montague.lit', peer: 'circuit-1', secured: true, channelBindings: new Map(), offered: [] }
+  return { ...standard, ...chosen }
 }
 
 /** The client's side of RFC 5802 §3, written from the text and apart from the server's. */
@@ -104,8 +105,10 @@ export class ScramClient {
   /** The last message, and the one that the server has to answer with. */
   final(serverFirst: Buffer): { readonly message: Buffer; readonly expected: string; readonly text: string } {
     const digest = digestName(this.#hash)
-    const [, nonce = '', salt = '', iterations = ''] = /^r=([^,]+),s=([^,]+),i=(\d+)(?:,|$)/.exec(serverFirst.toString()) ?? []
-    const salted = pbkdf2Sync(this.#password, Buffer.from(salt, 'base64'), Number(iterations), hashBytes(this.#hash), digest)
+    const [, nonce = '', saltText = '', iterations = ''] =
+      /^r=([^,]+),s=([^,]+),i=(\d+)(?:,|$)/.exec(serverFirst.toString()) ?? []
+    const salt = Buffer.from(saltText, 'base64')
+    const salted = pbkdf2Sync(this.#password, salt, Number(iterations), hashBytes(this.#hash), digest)
     const hmac = (key: Buffer, text: string): Buffer => createHmac(digest, key).update(text).digest()
     const clientKey = hmac(salted, 'Client Key')
     const c = Buffer.concat([Buffer.from(this.#header), this.#binding]).toString('base64')

@@ -31,7 +31,7 @@ function challenge(answer: SaslStep): Buffer {
   return answer.data
 }
 
-function login(scram: Scram, client: ScramClient, context: SaslContext): { readonly end: SaslStep; readonly expected: string } {
+function login(scram: Scram, client: ScramClient, context: SaslContext): { end: SaslStep; expected: string } {
   const exchange = scram.start(context)
   const { message, expected } = client.final(challenge(step(exchange, client.first())))
   return { end: step(exchange, message), expected }
@@ -145,10 +145,12 @@ test('XEP-0474 §4.3: the example hash', () => {
     'G6k/rBLDqgOhRRaCuuatSDFkJ08=')
 })
 
-test('XEP-0474 §4.1: the first message carries the hash of what was offered; without channel binding no %x1F', async () => {
+test('XEP-0474 §4.1: the first message carries the hash of what was offered, bindings if there are any', async () => {
   const parts = await withRomeo()
-  const hashOf = (plus: boolean, header: string, context: SaslContext): string | undefined =>
-    /,h=([^,]+)$/.exec(challenge(step(mechanism(parts, 'SHA-256', plus).start(context), `${header}n=romeo,r=a`)).toString())?.[1]
+  const hashOf = (plus: boolean, header: string, context: SaslContext): string | undefined => {
+    const exchange = mechanism(parts, 'SHA-256', plus).start(context)
+    return /,h=([^,]+)$/.exec(challenge(step(exchange, `${header}n=romeo,r=a`)).toString())?.[1]
+  }
   const bound = contextOf({ offered: OFFERED, channelBindings: BINDINGS })
   assert.equal(hashOf(true, 'p=tls-exporter,,', bound), downgradeHash('SHA-256', OFFERED, [...BINDINGS.keys()]))
   assert.equal(hashOf(false, 'n,,', contextOf({ offered: ['SCRAM-SHA-256', 'PLAIN'] })),
@@ -158,7 +160,8 @@ test('XEP-0474 §4.1: the first message carries the hash of what was offered; wi
 test('a message that says less or more than RFC 5802 §7 allows is malformed', async () => {
   const parts = await withRomeo()
   const firsts = [
-    'n=romeo,r=a', 'n,n=romeo,r=a', 'x,,n=romeo,r=a', 'n,,m=new,n=romeo,r=a', 'n,,n=,r=a', 'n,,n=romeo', 'n,,n=romeo,r=',
+    'n=romeo,r=a', 'n,n=romeo,r=a', 'x,,n=romeo,r=a', 'n,,m=new,n=romeo,r=a', 'n,,n=,r=a', 'n,,n=romeo',
+    'n,,n=romeo,r=',
     'n,,n=romeo,r=a b', 'n,,n=romeo,r=\u00e9', 'n,,n=ro=meo,r=a', 'n,,n=ro=2,r=a', 'n,,r=a,n=romeo', 'n,,n=romeo,r=a,',
     'n,,n=romeo\0,r=a', 'n,a=,n=romeo,r=a', 'n,b=x,n=romeo,r=a', 'p=,,n=romeo,r=a', 'F,n,,n=romeo,r=a', '\n',
     'n,,n=romeo,r=a,x', `n,,n=romeo,r=a${',x=1'.repeat(5000)},`,
@@ -227,9 +230,8 @@ test('RFC 6120 §6.3.8: an authorization identity is the own bare JID or absent'
   const scram = mechanism(await withRomeo(), 'SHA-256')
   const as = (authzid: string): SaslStep => step(scram.start(contextOf()), `n,a=${authzid},n=romeo,r=abc`)
   challenge(as('romeo@montague.lit'))
-  for (const other of ['juliet@montague.lit', 'romeo@capulet.lit', 'romeo', 'montague.lit', 'romeo@montague.lit/home', '@']) {
-    refused(as(other), 'invalid-authzid')
-  }
+  const others = ['juliet@montague.lit', 'romeo@capulet.lit', 'romeo', 'montague.lit', 'romeo@montague.lit/home', '@']
+  for (const other of others) refused(as(other), 'invalid-authzid')
 })
 
 test('RFC 5802 §5.1: names are prepared with SASLprep, "=2C" and "=3D" are unescaped', async () => {
@@ -252,7 +254,8 @@ test('RFC 5802 §5.1: names are prepared with SASLprep, "=2C" and "=3D" are unes
 test('an account removed or given another password between two steps does not open any more', async () => {
   const parts = await withRomeo()
   const scram = mechanism(parts, 'SHA-256')
-  for (const change of [() => parts.accounts.setPassword(ROMEO, 'another password'), () => parts.accounts.delete(ROMEO)]) {
+  const changes = [() => parts.accounts.setPassword(ROMEO, 'another password'), () => parts.accounts.delete(ROMEO)]
+  for (const change of changes) {
     const exchange = scram.start(contextOf())
     const client = new ScramClient('SHA-256', 'romeo', PASSWORD)
     const { message } = client.final(challenge(step(exchange, client.first())))

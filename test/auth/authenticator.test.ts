@@ -1,0 +1,32 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { Authenticator } from '../../src/auth/authenticator.ts'
+import { contextOf, makeParts } from './parts.ts'
+
+function authenticator(plain = true): Authenticator {
+  const { accounts, credentials, attempts } = makeParts()
+  return new Authenticator({ claims: accounts, credentials, attempts, plain })
+}
+
+const BINDINGS = new Map([['tls-exporter', Buffer.alloc(32)]])
+const SCRAM = ['SCRAM-SHA-512', 'SCRAM-SHA-256', 'SCRAM-SHA-1']
+const PLUS = SCRAM.map((name) => `${name}-PLUS`)
+
+test('RFC 6120 §6.3.3: mechanisms are offered in order of preference; PLAIN last, only on a secured stream', () => {
+  assert.deepEqual(authenticator().mechanisms(contextOf()), [...SCRAM, 'PLAIN'])
+  assert.deepEqual(authenticator().mechanisms(contextOf({ secured: false })), SCRAM)
+  assert.deepEqual(authenticator(false).mechanisms(contextOf()), SCRAM)
+  assert.deepEqual(authenticator().mechanisms(contextOf({ channelBindings: BINDINGS })), [...PLUS, ...SCRAM, 'PLAIN'])
+})
+
+test('RFC 6120 §6.5.7: a mechanism that was not offered on this stream does not start', () => {
+  const start = (name: string, chosen: Parameters<typeof contextOf>[0]): boolean =>
+    authenticator().start(name, contextOf(chosen)) !== undefined
+  assert.ok(start('PLAIN', { offered: [...SCRAM, 'PLAIN'] }))
+  assert.ok(!start('PLAIN', { offered: SCRAM }))
+  assert.ok(!start('PLAIN', { offered: ['PLAIN'], secured: false }))
+  assert.ok(!start('SCRAM-SHA-1-PLUS', { offered: PLUS }))
+  assert.ok(start('SCRAM-SHA-1-PLUS', { offered: PLUS, channelBindings: BINDINGS }))
+  assert.ok(!start('DIGEST-MD5', { offered: ['DIGEST-MD5'] }))
+  assert.ok(!start('scram-sha-1', { offered: SCRAM }))
+})
