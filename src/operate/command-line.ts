@@ -43,7 +43,13 @@ export function commandLine(program: Program): Command {
 
   root.command('start', { isDefault: true })
     .description('run the server until it is told to stop (SIGTERM or Ctrl-C)')
-    .action(() => program.start(config(), file()))
+    .allowExcessArguments()
+    .action((_options, command: Command) => {
+      // Whatever is no command ends up here, as an argument of the one that need not be written.
+      const [unknown] = command.args
+      if (unknown !== undefined) throw new CommandError('bad-input', `there is no command "${unknown}"; sotto --help lists them`)
+      return program.start(config(), file())
+    })
 
   root.command('config').description('the configuration')
     .command('check')
@@ -106,17 +112,17 @@ export function commandLine(program: Program): Command {
   return root
 }
 
-/** Takes what looks like a password, so that refusePasswords can say why not, and not just "too many arguments". */
+/** Lets in what looks like a password, so that it can be said why it is none, and not just "too many arguments". */
 function passwordless(command: Command): Command {
-  const usage = command.usage()
-  return command.argument('[password...]').addOption(new Option('-p, --password [password]').hideHelp()).usage(usage)
+  return command.allowExcessArguments().addOption(new Option('-p, --password [password]').hideHelp())
 }
 
 /** @throws CommandError, which does not repeat what was given */
 function refusePasswords(command: Command): void {
   if (command.args.length < 2 && command.opts<{ password?: unknown }>().password === undefined) return
-  throw new CommandError('bad-input', 'a password is never an argument: other users of this machine can read it in the list of '
-    + 'processes, and it stays in the history of the shell. Take another one, and leave it out here: it is asked for')
+  throw new CommandError('bad-input',
+    'a password is never an argument: other users of this machine can read it in the list of processes, and it stays '
+    + 'in the history of the shell. Take another one, and leave it out here: it is asked for')
 }
 
 async function addAll({ keyboard, output }: Program, operator: Operator): Promise<void> {

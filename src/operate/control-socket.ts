@@ -52,8 +52,7 @@ export class ControlSocket implements Lifetime {
 
   #accept(socket: Socket): void {
     if (this.#sockets.size >= MAXIMUM_CONNECTIONS) {
-      socket.end(answerLine('', new CommandError('unavailable', 'too many programs are giving commands at once')))
-      socket.on('error', () => {})
+      refuse(socket, new CommandError('unavailable', 'too many programs are giving commands at once'))
       return
     }
     this.#sockets.add(socket)
@@ -77,8 +76,7 @@ export class ControlSocket implements Lifetime {
     }
     socket.on('data', (bytes) => {
       if (!lines.add(bytes)) {
-        socket.end(answerLine('', new CommandError('bad-input', 'this command is too long')))
-        socket.removeAllListeners('data').resume()
+        refuse(socket, new CommandError('bad-input', 'this command is too long'))
       } else {
         pump()
       }
@@ -100,6 +98,12 @@ export class ControlSocket implements Lifetime {
       return answerLine(request?.id ?? '', new CommandError('internal', `the server failed; its log says more under ${id}`))
     }
   }
+}
+
+/** Says why and hangs up, without reading what else may come. */
+function refuse(socket: Socket, error: CommandError): void {
+  socket.removeAllListeners('data').on('error', () => {})
+  socket.end(answerLine('', error), () => socket.destroy())
 }
 
 /** True where a server accepts connections on this path. */

@@ -1,0 +1,114 @@
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import type { Clock } from '../../src/clock.ts'
+import { Console } from '../../src/operate/console.ts'
+
+const ADDRESS = `${'a'.repeat(56)}.onion`
+
+/** Time that passes when a test says so. */
+class TestClock implements Clock {
+  #now = 0
+  #timers: { readonly at: number; readonly work: () => void }[] = []
+
+  now(): number {
+    return this.#now
+  }
+
+  after(milliseconds: number, work: () => void): { cancel(): void } {
+    const timer = { at: this.#now + milliseconds, work }
+    this.#timers.push(timer)
+    return { cancel: () => { this.#timers = this.#timers.filter((one) => one !== timer) } }
+  }
+
+  pass(milliseconds: number): void {
+    this.#now += milliseconds
+    const due = this.#timers.filter(({ at }) => at <= this.#now)
+    this.#timers = this.#timers.filter(({ at }) => at > this.#now)
+    for (const { work } of due) work()
+  }
+}
+
+function consoleOn(isTTY: boolean) {
+  const written: string[] = []
+  const clock = new TestClock()
+  const console = new Console({ isTTY, write: (text: string) => written.push(text) }, clock, 'sotto account add NAME')
+  return { console, clock, text: () => written.join('') }
+}
+
+describe('the console', () => {
+  test('in a file each step of tor is a line, once', () => {
+    const { console, text } = consoleOn(false)
+    console.bootstrap(0, 'Starting')
+    console.bootstrap(0, 'Starting')
+    console.bootstrap(45, 'Asking for relay descriptors')
+    console.bootstrap(100, 'Done')
+    assert.equal(text(), 'Tor: 0 % (Starting)\nTor: 45 % (Asking for relay descriptors)\nTor: 100 % (Done)\n')
+  })
+
+  test('on a terminal the progress is one line that changes, and what follows stands below it', () => {
+    const { console, text } = consoleOn(true)
+    console.bootstrap(0, 'Starting')
+    console.bootstrap(45, 'Loading')
+    console.onionReachable(ADDRESS)
+    assert.equal(text(), `\r\u001b[KTor: 0 % (Starting)\r\u001b[KTor: 45 % (Loading)\nReachable over Tor: ${ADDRESS}\n`)
+  })
+
+  test('shows the onion address, its QR code, the listeners, and how the first account is made', async () => {
+    const { console, text } = consoleOn(false)
+    await console.serving({
+      domains: [{ label: 'onion', onionAddress: ADDRESS }, { label: 'capulet.lit', onionAddress: undefined }],
+      listeners: ['127.0.0.1:5222'], noAccounts: true,
+    })
+    const lines = text().split('\n')
+    assert.equal(lines[0], `Onion address: ${ADDRESS}`)
+    assert.ok(lines.filter((line) => /^[ █▀▄]{30,}$/.test(line)).length > 10)
+    assert.ok(lines.includes('Domain: capulet.lit'))
+    assert.ok(lines.includes('Listening on 127.0.0.1:5222'))
+    assert.ok(lines.includes('  sotto account add NAME'))
+    assert.doesNotMatch(text(), /\u001b/)
+  })
+
+  test('on a terminal the QR code is black on white whatever the terminal\'s own colors are', async () => {
+    const { console, text } = consoleOn(true)
+    await console.serving({ domains: [{ label: 'onion', onionAddress: ADDRESS }], listeners: [], noAccounts: false })
+    assert.match(text(), /\u001b\[/)
+  })
+
+  test('where there are accounts nobody is told how to make one', async () => {
+    const { console, text } = consoleOn(false)
+    await console.serving({ domains: [], listeners: [], noAccounts: false })
+    assert.equal(text(), '')
+  })
+
+  test('a minute without progress is told, with what still works, and what to look at', () => {
+    const { console, clock, text } = consoleOn(false)
+    console.bootstrap(10, 'Connecting')
+    clock.pass(59_999)
+    assert.doesNotMatch(text(), /cannot reach/)
+    clock.pass(1)
+    assert.match(text(), /Tor cannot reach its network: no progress for 60 seconds at 10 % \(Connecting\)\.\n.*this machine is served.*\n.*tor\.torrc/)
+  })
+
+  test('progress, the end of it, or stopping keeps that from being told', () => {
+    for (const rest of [
+      (console: Console) => console.bootstrap(100, 'Done'),
+      (console: Console) => console.stopping(),
+    ]) {
+      const { console, clock, text } = consoleOn(false)
+      console.bootstrap(10, 'Connecting')
+      clock.pass(50_000)
+      console.bootstrap(20, 'Loading')
+      clock.pass(50_000)
+      rest(console)
+      clock.pass(600_000)
+      assert.doesNotMatch(text(), /cannot reach/)
+    }
+  })
+
+  test('that an onion was published again is no news', () => {
+    const { console, text } = consoleOn(false)
+    console.onionReachable(ADDRESS)
+    console.onionReachable(ADDRESS)
+    assert.equal(text(), `Reachable over Tor: ${ADDRESS}\n`)
+  })
+})
