@@ -12,6 +12,8 @@ import { EXIT_CODES } from './operate/exit-code.ts'
 import { failureOf } from './operate/failure.ts'
 import { openOffline, startServer } from './server.ts'
 
+const SIGNALS = ['SIGTERM', 'SIGINT', 'SIGHUP'] as const
+
 // Whoever read our output may leave; that is no reason to stop serving.
 for (const output of [process.stdout, process.stderr]) output.on('error', () => {})
 
@@ -40,7 +42,7 @@ async function start(config: Config, file: string | undefined): Promise<void> {
   const console = new Console(process.stdout, systemClock, `${thisProgram(file)} account add NAME`)
   try {
     // Where the signal comes first nobody is served yet, so nobody needs a farewell.
-    const server = await Promise.race([startServer(config, console), signalled])
+    const server = await Promise.race([startServer(config, console, { lenient: file === undefined }), signalled])
     await signalled
     console.stopping()
     await server?.stop()
@@ -68,5 +70,3 @@ function thisProgram(file: string | undefined): string {
   const program = basename(path) === 'sotto' ? 'sotto' : `node ${relative(process.cwd(), path)}`
   return file === undefined ? program : `${program} --config ${file}`
 }
-
-const SIGNALS = ['SIGTERM', 'SIGINT', 'SIGHUP'] as const

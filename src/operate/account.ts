@@ -1,24 +1,20 @@
 import { z } from 'zod'
+import { AccountError } from '../auth/account-error.ts'
+import type { Accounts } from '../auth/accounts.ts'
+import { QueueFull } from '../auth/work-queue.ts'
 import { CommandError } from '../routing/command-error.ts'
 import type { ServedDomain, ServedDomains } from '../routing/domains.ts'
 import type { CommandRoute, Extension, Host } from '../routing/extension.ts'
 import { Jid } from '../xmpp/jid.ts'
 import { StreamError } from '../xmpp/stream-error.ts'
 
-/** What these commands need of auth/accounts.ts. */
-export interface Accounts {
-  create(account: Jid, password: string): Promise<unknown>
-  setPassword(account: Jid, password: string): Promise<unknown>
-  /** With all that extensions hold of it. */
-  delete(account: Jid): Promise<unknown>
-  list(domain: string): readonly Jid[]
+export interface AccountOutput {
+  /** The bare JID. */
+  readonly account: string
 }
-
-export type AccountInput = z.infer<typeof named>
-export type PasswordInput = z.infer<typeof namedWithPassword>
-/** The account's bare JID. */
-export type AccountOutput = { readonly account: string }
-export type AccountListOutput = { readonly accounts: readonly string[] }
+export interface AccountListOutput {
+  readonly accounts: readonly string[]
+}
 
 const named = z.strictObject({ account: z.string().max(3071) })
 const namedWithPassword = z.strictObject({ account: z.string().max(3071), password: z.string().min(1).max(1024) })
@@ -118,7 +114,13 @@ function read<T>(shape: z.ZodType<T>, input: unknown): T {
   throw new CommandError('bad-input', `the command's "${judged.error.issues[0]?.path.join('.') ?? ''}" is missing, empty or too long`)
 }
 
-/** Errors of auth/ that say what is wrong with a name or password are for the operator; the rest are bugs. */
-async function accepted(work: Promise<unknown>): Promise<void> {
-  await work
+/** What is wrong with a name or password is for the operator to know; anything else is a bug. */
+async function accepted(work: Promise<void>): Promise<void> {
+  try {
+    await work
+  } catch (error) {
+    if (error instanceof AccountError) throw new CommandError('refused', error.message)
+    if (error instanceof QueueFull) throw new CommandError('unavailable', 'the server is busy with logins; try again')
+    throw error
+  }
 }

@@ -2,6 +2,7 @@ import { CommanderError } from 'commander'
 import { ConfigError } from '../config/config-error.ts'
 import type { Config } from '../config/schema.ts'
 import { ListenError } from '../net/listener.ts'
+import { CertificateError } from '../net/tls.ts'
 import { CommandError, type CommandErrorCode } from '../routing/command-error.ts'
 import { StoreError } from '../store/store-error.ts'
 import { TorError } from '../tor/tor-error.ts'
@@ -19,7 +20,7 @@ export function failureOf(error: unknown, config?: Config): Failure {
   if (error instanceof ConfigError) return { exit: 'config', message: error.message }
   if (error instanceof CommandError) return { exit: EXIT_OF[error.code], message: error.message }
   if (error instanceof ListenError) return { exit: 'failed', message: listenRemedy(error, config) }
-  if (error instanceof StoreError || error instanceof TorError) return { exit: 'failed', message: error.message }
+  if (error instanceof StoreError || error instanceof TorError || error instanceof CertificateError) return { exit: 'failed', message: error.message }
   if (error instanceof CommanderError) return { exit: error.exitCode === 0 ? 'done' : 'usage', message: undefined }
   return { exit: 'software', message: undefined }
 }
