@@ -1,0 +1,205 @@
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import { jid, TestHouse, type TestClient } from '../house.ts'
+
+const GET = "<iq id='g1' type='get'><query xmlns='jabber:iq:roster'/></iq>"
+
+function set(item: string): string {
+  return `<iq id='s1' type='set'><query xmlns='jabber:iq:roster'>${item}</query></iq>`
+}
+
+function roster(client: TestClient): string[] {
+  client.forget()
+  client.says(GET)
+  const query = client.heard().find((stanza) => stanza.attrs['id'] === 'g1')?.elements()[0]
+  return query?.elements().map(({ attrs }) => `${attrs['jid']} ${attrs['subscription']}${attrs['ask'] === undefined ? '' : ' ask'}`) ?? []
+}
+
+function error(client: TestClient, type: string, condition: string): string {
+  return `<iq from='juliet@capulet.lit' to='${client.jid}' id='s1' type='error'><error type='${type}'>`
+    + `<${condition} xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></iq>`
+}
+
+describe('the roster', () => {
+  test('RFC 6121 §2.1.4: an empty roster is an empty query', () => {
+    const juliet = new TestHouse().connect('juliet@capulet.lit/balcony')
+    juliet.says(GET)
+    juliet.hears("<iq from='juliet@capulet.lit' to='juliet@capulet.lit/balcony' id='g1' type='result'><query xmlns='jabber:iq:roster' ver='0'/></iq>")
+  })
+
+  test('RFC 6121 §2.3.2: an item is pushed to all interested resources; the result leaves once it is on disk', async () => {
+    const house = new TestHouse()
+    const balcony = await house.login('juliet@capulet.lit/balcony')
+    const chamber = await house.login('juliet@capulet.lit/chamber')
+    const street = house.connect('juliet@capulet.lit/street') // never asked for the roster
+    balcony.forget()
+    balcony.says(set("<item jid='nurse@capulet.lit' name='Nurse'><group>Servants</group></item>"))
+    for (const client of [balcony, chamber]) {
+      client.hears(`<iq to='${client.jid}' id='*' type='set'><query xmlns='jabber:iq:roster' ver='*'>`
+        + "<item jid='nurse@capulet.lit' name='Nurse' subscription='none'><group>Servants</group></item></query></iq>")
+    }
+    street.hears()
+    await house.settled()
+    balcony.hears("<iq from='juliet@capulet.lit' to='juliet@capulet.lit/balcony' id='s1' type='result'/>")
+    assert.equal(house.database.statement('SELECT * FROM roster_item').all().length, 1)
+  })
+
+  test('a roster set that cannot be written is an error, and the roster stays what it is on disk', async () => {
+    const house = new TestHouse()
+    const juliet = await house.login('juliet@capulet.lit/balcony')
+    house.database.statement('DROP TABLE roster_item').run()
+    juliet.says(set("<item jid='nurse@capulet.lit'/>"))
+    await house.settled()
+    assert.equal(juliet.heard().at(-1)?.attrs['type'], 'error')
+    assert.equal(house.log.lines[0]?.event, 'roster.write-failed')
+  })
+
+  test('RFC 6121 §2.4.1: an item is replaced as a whole', async () => {
+    const house = new TestHouse()
+    const juliet = await house.login('juliet@capulet.lit/balcony')
+    juliet.says(set("<item jid='nurse@capulet.lit' name='Nurse'><group>Servants</group></item>"))
+    juliet.says(set("<item jid='nurse@capulet.lit' name=''/>"))
+    await house.settled()
+    juliet.forget()
+    juliet.says(GET)
+    juliet.hears("<iq from='juliet@capulet.lit' to='juliet@capulet.lit/balcony' id='g1' type='result'>"
+      + "<query xmlns='jabber:iq:roster' ver='*'><item jid='nurse@capulet.lit' subscription='none'/></query></iq>")
+  })
+
+  const refused: readonly (readonly [why: string, item: string, type: string, condition: string])[] = [
+    ['§2.3.3: two items', "<item jid='a@verona.lit'/><item jid='b@verona.lit'/>", 'modify', 'bad-request'],
+    ['§2.1.5: no item', '', 'modify', 'bad-request'],
+    ['§2.1.2.3: no jid', '<item/>', 'modify', 'bad-request'],
+    ['no JID', "<item jid='@verona.lit'/>", 'modify', 'jid-malformed'],
+    ['§2.3.3: a group twice', "<item jid='a@verona.lit'><group>A</group><group>A</group></item>", 'modify', 'bad-request'],
+    ['§2.3.3: an empty group', "<item jid='a@verona.lit'><group/></item>", 'modify', 'not-acceptable'],
+    ['§2.3.3: a long group', `<item jid='a@verona.lit'><group>${'a'.repeat(1024)}</group></item>`, 'modify', 'not-acceptable'],
+    ['§2.3.3: a long name', `<item jid='a@verona.lit' name='${'a'.repeat(1024)}'/>`, 'modify', 'not-acceptable'],
+    ['the account itself', "<item jid='juliet@capulet.lit'/>", 'cancel', 'not-allowed'],
+    ['§2.5.3: removal of what is not there', "<item jid='a@verona.lit' subscription='remove'/>", 'modify', 'item-not-found'],
+  ]
+  for (const [why, item, type, condition] of refused) {
+    test(`RFC 6121 ${why}: ${condition}`, async () => {
+      const juliet = await new TestHouse().login('juliet@capulet.lit/balcony')
+      juliet.says(set(item))
+      juliet.hears(error(juliet, type, condition))
+    })
+  }
+
+  test('RFC 6121 §2.1.3: a roster get with an item is a bad request', () => {
+    const juliet = new TestHouse().connect('juliet@capulet.lit/balcony')
+    juliet.says("<iq id='s1' type='get'><query xmlns='jabber:iq:roster'><item jid='nurse@capulet.lit'/></query></iq>")
+    juliet.hears(error(juliet, 'modify', 'bad-request'))
+  })
+
+  test('RFC 6121 §2.1.5: another one\'s roster is neither read nor changed', async () => {
+    const house = new TestHouse()
+    await house.befriend('juliet@capulet.lit', 'romeo@montague.lit')
+    const romeo = house.connect('romeo@montague.lit/orchard')
+    for (const [type, item] of [['get', ''], ['set', "<item jid='nurse@capulet.lit'/>"]]) {
+      romeo.says(`<iq to='juliet@capulet.lit' id='x' type='${type}'><query xmlns='jabber:iq:roster'>${item}</query></iq>`)
+      romeo.hears("<iq from='juliet@capulet.lit' to='romeo@montague.lit/orchard' id='x' type='error'><error type='auth'>"
+        + "<forbidden xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></iq>")
+    }
+  })
+
+  test('the roster holds limits.roster_items items, requests of strangers included', async () => {
+    const house = new TestHouse({ config: { limits: { roster_items: 2 } } })
+    const juliet = await house.login('juliet@capulet.lit/balcony')
+    juliet.says(set("<item jid='nurse@capulet.lit'/>"))
+    house.remoteSays("<presence from='paris@verona.lit' to='juliet@capulet.lit' type='subscribe'/>")
+    house.remoteSays("<presence from='spam@verona.lit' to='juliet@capulet.lit' type='subscribe'/>")
+    await house.settled()
+    assert.equal(juliet.heard().filter((stanza) => stanza.attrs['type'] === 'subscribe').length, 1)
+    juliet.says(set("<item jid='tybalt@capulet.lit'/>"))
+    assert.equal(juliet.heard()[0]?.elements()[0]?.elements()[0]?.name, 'resource-constraint')
+    juliet.says("<presence to='mercutio@verona.lit' type='subscribe'/>")
+    assert.equal(juliet.heard()[0]?.elements()[0]?.elements()[0]?.name, 'resource-constraint')
+    juliet.says(set("<item jid='nurse@capulet.lit' name='Angelica'/>"))
+    assert.equal(juliet.heard()[0]?.attrs['type'], 'set')
+  })
+
+  test('RFC 6121 §2.5.2: whoever is removed is unsubscribed from and unsubscribed', async () => {
+    const house = new TestHouse()
+    const juliet = await house.login('juliet@capulet.lit/balcony')
+    house.remoteSays("<presence from='romeo@verona.lit' to='juliet@capulet.lit' type='subscribe'/>")
+    juliet.says("<presence to='romeo@verona.lit' type='subscribed'/><presence to='romeo@verona.lit' type='subscribe'/>")
+    house.remoteSays("<presence from='romeo@verona.lit' to='juliet@capulet.lit' type='subscribed'/>")
+    house.departed.length = 0
+    juliet.forget()
+    juliet.says(set("<item jid='romeo@verona.lit' subscription='remove'/>"))
+    house.departs(
+      "<presence from='juliet@capulet.lit' to='romeo@verona.lit' id='*' type='unsubscribe'/>",
+      "<presence from='juliet@capulet.lit/balcony' to='romeo@verona.lit' type='unavailable'/>",
+      "<presence from='juliet@capulet.lit' to='romeo@verona.lit' id='*' type='unsubscribed'/>",
+    )
+    juliet.hears("<iq to='juliet@capulet.lit/balcony' id='*' type='set'><query xmlns='jabber:iq:roster' ver='*'>"
+      + "<item jid='romeo@verona.lit' subscription='remove'/></query></iq>")
+    await house.settled()
+    juliet.hears("<iq from='juliet@capulet.lit' to='juliet@capulet.lit/balcony' id='s1' type='result'/>")
+    assert.deepEqual(roster(juliet), [])
+  })
+
+  test('RFC 6121 §2.6.3: an unchanged roster is an empty result, a changed one is sent whole; versions only grow', async () => {
+    const house = new TestHouse()
+    const juliet = await house.login('juliet@capulet.lit/balcony')
+    const versions: number[] = []
+    for (const name of ['nurse', 'tybalt']) {
+      juliet.says(set(`<item jid='${name}@capulet.lit'/>`))
+      versions.push(Number(juliet.heard()[0]?.elements()[0]?.attrs['ver']))
+    }
+    const [first = NaN, second = NaN] = versions
+    assert.ok(second > first)
+    juliet.says(`<iq id='g1' type='get'><query xmlns='jabber:iq:roster' ver='${second}'/></iq>`)
+    juliet.hears("<iq from='juliet@capulet.lit' to='juliet@capulet.lit/balcony' id='g1' type='result'/>")
+    for (const known of ['', String(first)]) {
+      juliet.says(`<iq id='g1' type='get'><query xmlns='jabber:iq:roster' ver='${known}'/></iq>`)
+      const query = juliet.heard()[0]?.elements()[0]
+      assert.deepEqual([query?.attrs['ver'], query?.elements().length], [String(second), 2])
+    }
+  })
+
+  test('the roster survives a restart, groups, states and version included', async () => {
+    const first = new TestHouse()
+    const juliet = await first.login('juliet@capulet.lit/balcony')
+    juliet.says(set("<item jid='nurse@capulet.lit' name='&lt;&amp;&quot;'><group>A</group><group>B, &quot;</group></item>"))
+    juliet.says("<presence to='romeo@verona.lit' type='subscribe'/>")
+    await first.settled()
+    juliet.forget()
+    juliet.says(GET)
+    const before = juliet.heard()[0]?.elements()[0]
+    const again = new TestHouse({ database: first.database }).connect('juliet@capulet.lit/balcony')
+    again.says(GET)
+    const after = again.heard()[0]?.elements()[0]
+    assert.deepEqual(after?.attrs, before?.attrs)
+    assert.deepEqual(new Set(after?.elements().map(({ attrs }) => JSON.stringify(attrs))), new Set(before?.elements().map(({ attrs }) => JSON.stringify(attrs))))
+    assert.deepEqual(after?.elements().find(({ attrs }) => attrs['jid'] === 'nurse@capulet.lit')?.elements().map((group) => group.content()), ['A', 'B, "'])
+  })
+
+  test('log.roster: each change names account, contact and what was done', async () => {
+    const house = new TestHouse()
+    const juliet = await house.login('juliet@capulet.lit/balcony')
+    juliet.says(set("<item jid='nurse@capulet.lit'/>"))
+    juliet.says("<presence to='nurse@capulet.lit' type='subscribe'/>")
+    juliet.says(set("<item jid='nurse@capulet.lit' subscription='remove'/>"))
+    assert.deepEqual(house.log.rosterChanges.filter(({ account }) => account === 'juliet@capulet.lit').map(({ contact, action }) => `${action} ${contact}`),
+      ['add nurse@capulet.lit', 'subscribe nurse@capulet.lit', 'remove nurse@capulet.lit'])
+  })
+
+  test('an account that is deleted leaves nothing behind, and its contacts are told', async () => {
+    const house = new TestHouse()
+    await house.befriend('juliet@capulet.lit', 'romeo@montague.lit')
+    const romeo = await house.login('romeo@montague.lit/orchard')
+    assert.deepEqual(roster(romeo), ['juliet@capulet.lit both'])
+    const { account } = house.installation.tables
+    assert.equal((account.exported(jid('juliet@capulet.lit'))['im'] as { roster: unknown[] }).roster.length, 1)
+    await house.database.write(() => account.deleted(jid('juliet@capulet.lit')))
+    house.accounts.delete('juliet@capulet.lit')
+    await house.settled()
+    await house.settled()
+    assert.deepEqual(roster(romeo), ['juliet@capulet.lit none'])
+    for (const table of ['roster_item', 'roster_version']) {
+      assert.deepEqual(house.database.statement(`SELECT account FROM ${table} WHERE account LIKE 'juliet%'`).all(), [])
+    }
+  })
+})
