@@ -102,8 +102,12 @@ export class ScramClient {
     return Buffer.from(this.#header + this.#bare)
   }
 
-  /** The last message, and the one that the server has to answer with. */
-  final(serverFirst: Buffer): { readonly message: Buffer; readonly expected: string; readonly text: string } {
+  /**
+   * The last message, and the one that the server has to answer with.
+   *
+   * @param wrongNonce sent in place of the right one, and proven as such
+   */
+  final(serverFirst: Buffer, wrongNonce?: string): { readonly message: Buffer; readonly expected: string } {
     const digest = digestName(this.#hash)
     const [, nonce = '', saltText = '', iterations = ''] =
       /^r=([^,]+),s=([^,]+),i=(\d+)(?:,|$)/.exec(serverFirst.toString()) ?? []
@@ -112,11 +116,11 @@ export class ScramClient {
     const hmac = (key: Buffer, text: string): Buffer => createHmac(digest, key).update(text).digest()
     const clientKey = hmac(salted, 'Client Key')
     const c = Buffer.concat([Buffer.from(this.#header), this.#binding]).toString('base64')
-    const withoutProof = `c=${c},r=${nonce}`
+    const withoutProof = `c=${c},r=${wrongNonce ?? nonce}`
     const text = `${this.#bare},${serverFirst.toString()},${withoutProof}`
     const signature = hmac(createHash(digest).update(clientKey).digest(), text)
     const proof = Buffer.from(clientKey.map((byte, index) => byte ^ (signature[index] ?? 0))).toString('base64')
     const message = Buffer.from(`${withoutProof},p=${proof}`)
-    return { message, expected: `v=${hmac(hmac(salted, 'Server Key'), text).toString('base64')}`, text }
+    return { message, expected: `v=${hmac(hmac(salted, 'Server Key'), text).toString('base64')}` }
   }
 }

@@ -194,12 +194,10 @@ test('a nonce that is not the one given, whole, opens nothing', async () => {
   for (const change of [(nonce: string) => nonce.slice(0, -1), (nonce: string) => `${nonce}x`, () => 'abc']) {
     const exchange = mechanism(parts, 'SHA-256').start(contextOf())
     const client = new ScramClient('SHA-256', 'romeo', PASSWORD, { nonce: 'abc' })
-    const serverFirst = challenge(step(exchange, client.first())).toString()
-    const [, nonce = ''] = /^r=([^,]+)/.exec(serverFirst) ?? []
-    assert.ok(nonce.length >= 'abc'.length + 24)
-    // A proof over another nonce, right in itself.
-    const { message } = client.final(Buffer.from(serverFirst.replace(nonce, change(nonce))))
-    refused(step(exchange, message), 'not-authorized')
+    const serverFirst = challenge(step(exchange, client.first()))
+    const [, nonce = ''] = /^r=([^,]+)/.exec(serverFirst.toString()) ?? []
+    assert.equal(nonce.length, 'abc'.length + 24)
+    refused(step(exchange, client.final(serverFirst, change(nonce)).message), 'not-authorized')
   }
 })
 
