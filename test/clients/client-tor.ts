@@ -1,0 +1,78 @@
+import { spawn, type ChildProcess } from 'node:child_process'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { clientTorrcOf } from '../tornet/network.ts'
+
+const BOOTSTRAP_MILLISECONDS = 60_000
+
+/** The tor of somebody who uses an onion service of a private network: a SocksPort and nothing else. */
+export class ClientTor {
+  /** On 127.0.0.1. */
+  readonly socksPort: number
+  readonly #child: ChildProcess
+  readonly #folder: string
+
+  private constructor(child: ChildProcess, folder: string, socksPort: number) {
+    this.#child = child
+    this.#folder = folder
+    this.socksPort = socksPort
+  }
+
+  /**
+   * Resolves once tor has bootstrapped, after two or three seconds.
+   *
+   * @param network the folder of the private network
+   * @throws Error with tor's log where that fails
+   */
+  static async start(network: string): Promise<ClientTor> {
+    const folder = mkdtempSync(join(tmpdir(), 'sotto-tor-'))
+    const torrc = join(folder, 'torrc')
+    const empty = join(folder, 'defaults')
+    writeFileSync(empty, '') // else Debian's own, which change the user
+    writeFileSync(torrc, `%include "${clientTorrcOf(network)}"
+DataDirectory "${join(folder, 'state')}"
+SocksPort 127.0.0.1:auto IsolateSOCKSAuth ExtendedErrors
+Log notice stdout
+__OwningControllerProcess ${process.pid}
+`)
+    const child = spawn('tor', ['-f', torrc, '--defaults-torrc', empty], { stdio: ['ignore', 'pipe', 'ignore'] })
+    try {
+      return new ClientTor(child, folder, await socksPortOf(child))
+    } catch (error) {
+      child.kill('SIGKILL')
+      rmSync(folder, { recursive: true, force: true })
+      throw error
+    }
+  }
+
+  async stop(): Promise<void> {
+    const gone = new Promise((resolve) => this.#child.once('close', resolve))
+    if (this.#child.kill('SIGKILL')) await gone
+    rmSync(this.#folder, { recursive: true, force: true })
+  }
+}
+
+async function socksPortOf(child: ChildProcess): Promise<number> {
+  const late = setTimeout(() => child.kill('SIGKILL'), BOOTSTRAP_MILLISECONDS)
+  const log: string[] = []
+  let port: number | undefined
+  try {
+    await new Promise<void>((resolve, reject) => {
+      child.once('error', reject)
+      child.once('close', () => reject(new Error(`tor did not bootstrap:\n${log.join('\n')}`)))
+      if (child.stdout === null) return reject(new Error('tor has no stdout'))
+      createInterface(child.stdout).on('line', (line) => {
+        log.push(line)
+        const [, opened] = /Opened Socks listener .*127\.0\.0\.1:(\d+)/.exec(line) ?? []
+        if (opened !== undefined) port = Number(opened)
+        if (/Bootstrapped 100%/.test(line)) resolve()
+      })
+    })
+  } finally {
+    clearTimeout(late)
+  }
+  if (port === undefined) throw new Error(`tor did not say where its SocksPort is:\n${log.join('\n')}`)
+  return port
+}
