@@ -127,7 +127,7 @@ export class Presence {
   #sendToSubscribers(session: Session, stanza: Element): void {
     const { domains, sessions } = this.#host
     for (const contact of this.#rosters.of(session.account).subscribers) {
-      const isReachable = !domains.serves(contact.domain) || sessions.of(contact).size > 0
+      const isReachable = !domains.links(session.account.domain, contact.domain) || sessions.of(contact).size > 0
       if (isReachable) this.#send(stanza, session.jid, contact, session)
     }
   }
@@ -141,7 +141,7 @@ export class Presence {
     }
     const roster = this.#rosters.of(account)
     for (const { jid: contact } of roster.contacts) {
-      if (!domains.serves(contact.domain)) {
+      if (!domains.links(account.domain, contact.domain)) {
         this.#send(element(NS_CLIENT, 'presence', { type: 'probe', id: randomIdentifier(), from: account.toString() }), account, contact)
       } else if (this.sees(account, contact)) {
         this.#tell(jid, contact, undefined)
@@ -153,7 +153,7 @@ export class Presence {
         session.send(element(NS_CLIENT, 'presence', { ...request, from: contact.toString(), to: account.toString() }))
       }
       // §3.1.2: the request is sent again, as the first may be lost on its way to a remote domain.
-      if (awaitsContact(state) && !domains.serves(contact.domain)) {
+      if (awaitsContact(state) && !domains.links(account.domain, contact.domain)) {
         this.#send(element(NS_CLIENT, 'presence', { type: 'subscribe', id: randomIdentifier(), from: account.toString() }), account, contact, session)
       }
     }

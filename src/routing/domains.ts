@@ -23,6 +23,17 @@ export class ServedDomains {
     return this.#byName.has(name)
   }
 
+  /**
+   * May a stanza from that domain be delivered here, to that one? The onion domain and those with DNS names are not
+   * linked: they are remote to each other, or a client of one could find the other out by asking for it.
+   */
+  links(from: string, to: string): boolean {
+    const target = this.#byName.get(to)
+    if (target === undefined || from === to) return target !== undefined
+    const source = this.#byName.get(from)
+    return source === undefined || isNamedByKey(source) === isNamedByKey(target)
+  }
+
   get(name: string): ServedDomain | undefined {
     return this.#byName.get(name)
   }
@@ -30,4 +41,9 @@ export class ServedDomains {
   all(): readonly ServedDomain[] {
     return [...this.#byName.values()]
   }
+}
+
+/** 'onion' in the configuration: its name is its onion address, and nothing ties it to a DNS name. */
+function isNamedByKey({ name, onionAddress }: ServedDomain): boolean {
+  return name === onionAddress
 }

@@ -85,7 +85,7 @@ export class Router implements StanzaRouter {
 
   readonly #route = (envelope: Envelope): void => {
     if (!envelope.directed && envelope.kind === 'presence') return this.#broadcast(envelope)
-    if (this.#domains.serves(envelope.to.domain)) {
+    if (this.#domains.links(envelope.from.domain, envelope.to.domain)) {
       return this.#judge(this.#tables.incoming[envelope.kind], 0, envelope, this.#arrive)
     }
     const { remote } = this.#tables

@@ -1,10 +1,11 @@
 import { once } from 'node:events'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { connect, type Socket } from 'node:net'
+import { connect, type NetConnectOpts, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { connect as connectTls } from 'node:tls'
 import { loadConfig } from '../../src/config/load.ts'
+import { runtimeDirectory } from '../../src/config/runtime-directory.ts'
 import type { Announcer } from '../../src/operate/console.ts'
 import { openOffline, startServer, type RunningServer } from '../../src/server.ts'
 
@@ -14,11 +15,14 @@ const PATIENCE = 10_000
 /** A whole server on real sockets of this machine, in this process, with a data directory of its own and no tor. */
 export class Scenario {
   readonly folder: string
+  /** Where the server's unix sockets are. */
+  readonly runtime: string
   readonly ports: readonly number[]
   readonly #server: RunningServer
 
-  private constructor(folder: string, server: RunningServer) {
+  private constructor(folder: string, runtime: string, server: RunningServer) {
     this.folder = folder
+    this.runtime = runtime
     this.#server = server
     this.ports = server.ports.map((port) => port ?? 0)
   }
@@ -34,11 +38,17 @@ export class Scenario {
       for (const [account, password] of Object.entries(accounts)) await offline.run('account add', { account, password })
       await offline.close()
     }
-    return new Scenario(folder, await startServer(config, new Silence()))
+    return new Scenario(folder, runtimeDirectory(config), await startServer(config, new Silence()))
   }
 
   raw(listener = 0): Promise<RawStream> {
-    return RawStream.open(this.ports[listener] ?? 0)
+    return RawStream.open({ host: '127.0.0.1', port: this.ports[listener] ?? 0 })
+  }
+
+  /** As tor connects for a client that comes by that circuit. */
+  async rawOnion(index: number, circuit = 31): Promise<RawStream> {
+    const stream = await RawStream.open({ path: join(this.runtime, `c2s-${index}.sock`) })
+    return stream.send(`PROXY TCP6 fc00:dead:beef:4dad::0:${circuit.toString(16)} ::1 ${circuit} 5222\r\n`)
   }
 
   async stop(): Promise<void> {
@@ -52,6 +62,8 @@ export class RawStream {
   #socket: Socket
   #text = ''
   #ended = false
+  /** Everything that came, for those who look for what must not. */
+  heard = ''
   #changed: () => void = () => {}
 
   private constructor(socket: Socket) {
@@ -59,8 +71,8 @@ export class RawStream {
     this.#listen(socket)
   }
 
-  static async open(port: number): Promise<RawStream> {
-    const socket = connect({ port, host: '127.0.0.1' })
+  static async open(address: NetConnectOpts): Promise<RawStream> {
+    const socket = connect(address)
     await once(socket, 'connect')
     return new RawStream(socket)
   }
@@ -127,6 +139,11 @@ export class RawStream {
   /** PLAIN over TLS, then a bound resource. */
   async login(domain: string, name: string, password: string, resource: string): Promise<this> {
     await this.secure(domain)
+    return await this.authenticate(domain, name, password, resource)
+  }
+
+  /** PLAIN on a stream that is secure, then a bound resource. */
+  async authenticate(domain: string, name: string, password: string, resource: string): Promise<this> {
     const response = Buffer.from(`\0${name}\0${password}`).toString('base64')
     this.send(`<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='PLAIN'>${response}</auth>`)
     await this.expect(/<success[^>]*>/)
@@ -144,6 +161,7 @@ export class RawStream {
   #listen(socket: Socket): void {
     socket.on('data', (chunk: Buffer) => {
       this.#text += chunk.toString()
+      this.heard += chunk.toString()
       this.#changed()
     })
     socket.on('error', () => {})

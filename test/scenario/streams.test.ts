@@ -80,7 +80,7 @@ describe('streams of clients', () => {
   })
 
   test('RFC 6120 §6.3.3: mechanisms stand by strength, PLAIN last; XEP-0440 names the channel bindings', async () => {
-    const stream = await RawStream.open(scenario.ports[1] ?? 0)
+    const stream = await scenario.raw(1)
     await stream.upgrade('capulet.lit')
     stream.open('capulet.lit')
     const [, mechanisms = ''] = await stream.expect(/<mechanisms [^>]*>(.*)<\/mechanisms>/)
