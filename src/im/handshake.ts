@@ -38,8 +38,8 @@ export class Handshake {
   }
 
   /** Judges what a client sends: the stanza goes on with bare addresses or not at all (§3: "MUST stamp"). */
-  judgeOutgoing({ origin, type, element: stanza, from, to, session }: Envelope): Verdict {
-    if (origin !== 'client' || !isSubscriptionType(type)) return undefined
+  judgeOutgoing({ origin, directed, type, element: stanza, from, to, session }: Envelope): Verdict {
+    if (origin !== 'client' || !directed || !isSubscriptionType(type)) return undefined
     const account = from.bare
     const contact = to.bare
     if (contact.equals(account)) return NOT_ALLOWED
