@@ -3,7 +3,7 @@ import { digestName } from './credentials.ts'
 import type { ScramHash } from './verifiers.ts'
 
 /**
- * XEP-0474 §4.1 (version 0.5): the hash of what the server offered, for the attribute `h` of SCRAM's first message.
+ * XEP-0474 §6.1 (version 0.5): the hash of what the server offered, for the attribute `h` of SCRAM's first message.
  * The client's proof covers it, so whoever took mechanisms or channel bindings from the list on its way is found out.
  */
 export function downgradeHash(

@@ -140,12 +140,12 @@ test('RFC 5802 §7: the last message repeats the gs2 header; another one is a do
   refused(step(exchange, meant.final(challenge(step(exchange, sent.first()))).message), 'not-authorized')
 })
 
-test('XEP-0474 §4.3: the example hash', () => {
+test('XEP-0474 §6.3: the example hash', () => {
   assert.equal(downgradeHash('SHA-1', ['SCRAM-SHA-1-PLUS', 'SCRAM-SHA-1'], ['tls-server-end-point', 'tls-exporter']),
     'G6k/rBLDqgOhRRaCuuatSDFkJ08=')
 })
 
-test('XEP-0474 §4.1: the first message carries the hash of what was offered, bindings if there are any', async () => {
+test('XEP-0474 §6.1: the first message carries the hash of what was offered, bindings if there are any', async () => {
   const parts = await withRomeo()
   const hashOf = (plus: boolean, header: string, context: SaslContext): string | undefined => {
     const exchange = mechanism(parts, 'SHA-256', plus).start(context)
