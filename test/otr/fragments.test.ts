@@ -1,0 +1,178 @@
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import type { Clock } from '../../src/clock.ts'
+import { DEFAULT_SETTINGS, type Fragment } from '../../src/otr/classified.ts'
+import { Fragments } from '../../src/otr/fragments.ts'
+import { classify } from '../../src/otr/message.ts'
+import { bodyOf, sequenceVectors } from './vectors.ts'
+
+const ROMEO = { from: 'romeo@montague.lit/garden', to: 'juliet@capulet.lit', sender: 'romeo@montague.lit' }
+const DATA = bodyOf('edge-frag2-single').slice('?OTR,1,1,'.length, -1)
+
+describe('sequences of fragments, genuine and forged', () => {
+  for (const { name, bodies, expect } of sequenceVectors) {
+    test(name, () => {
+      const fragments = new Fragments<string>(new TestClock(), DEFAULT_SETTINGS)
+      assert.deepEqual(bodies.map((body) => verdict(fragments, body)), expect)
+    })
+  }
+
+  for (const { name, bodies, expect } of sequenceVectors.filter((vector) => vector.expect.at(-1) === 'release')) {
+    test(`${name}: not one of its fragments may be missing or come twice`, () => {
+      for (let index = 1; index < bodies.length; index++) {
+        if (expect.length !== bodies.length || name === 'seq-restart') continue
+        for (const order of [bodies.toSpliced(index, 1), bodies.toSpliced(index, 0, bodies[index] ?? '')]) {
+          const fragments = new Fragments<string>(new TestClock(), DEFAULT_SETTINGS)
+          const verdicts = order.map((body) => verdict(fragments, body))
+          const doubled = order.length > bodies.length && index === bodies.length - 1
+          assert.equal(verdicts.includes('release'), doubled, `at ${index}`)
+        }
+      }
+    })
+  }
+})
+
+describe('slices of every size', () => {
+  for (const size of [1, 2, 3, 4, 5, 8, 9, 40, 200, DATA.length]) {
+    test(`a message in pieces of ${size} characters goes on once it is whole`, () => {
+      const fragments = new Fragments<string>(new TestClock(), DEFAULT_SETTINGS)
+      const bodies = slices(DATA, size)
+      const outcomes = bodies.map((body) => fragments.offer(ROMEO, fragmentOf(body), body))
+      const last = outcomes.at(-1)
+      assert.deepEqual(last?.outcome === 'released' && last.stanzas, bodies)
+      assert.ok(outcomes.slice(0, -1).every(({ outcome }) => outcome === 'held'))
+    })
+  }
+
+  test('text in slices is refused at its first piece, before any is held', () => {
+    for (const body of slices('?OTR:hello Juliet.'.replaceAll(' ', ''), 9)) {
+      assert.match(verdict(new Fragments<string>(new TestClock(), DEFAULT_SETTINGS), body), /drop/)
+    }
+  })
+})
+
+describe('what a sender is told', () => {
+  test('one refusal for a whole series, however many fragments follow', () => {
+    const fragments = new Fragments<string>(new TestClock(), DEFAULT_SETTINGS)
+    const outcomes = slices(DATA, 40).toSpliced(2, 1).map((body) => fragments.offer(ROMEO, fragmentOf(body), body).outcome)
+    assert.deepEqual(outcomes.slice(0, 3), ['held', 'held', 'refused'])
+    assert.ok(outcomes.slice(3).every((outcome) => outcome === 'ignored'))
+  })
+
+  test('a later fragment without a first one is refused', () => {
+    const fragments = new Fragments<string>(new TestClock(), DEFAULT_SETTINGS)
+    assert.equal(fragments.offer(ROMEO, fragmentOf('?OTR,2,3,AAMD,'), '').outcome, 'refused')
+  })
+})
+
+describe('bounds', () => {
+  test('a series is forgotten after 60 s', () => {
+    const clock = new TestClock()
+    const fragments = new Fragments<string>(clock, DEFAULT_SETTINGS)
+    const [first, second] = slices(DATA, 210)
+    assert.equal(fragments.offer(ROMEO, fragmentOf(first ?? ''), '').outcome, 'held')
+    clock.advance(59_999)
+    assert.equal(clock.waiting, 1)
+    clock.advance(1)
+    assert.equal(clock.waiting, 0)
+    assert.equal(fragments.offer(ROMEO, fragmentOf(second ?? ''), '').outcome, 'refused')
+  })
+
+  test('no timer is left once a series has ended', () => {
+    const clock = new TestClock()
+    const fragments = new Fragments<string>(clock, DEFAULT_SETTINGS)
+    for (const body of slices(DATA, 50)) fragments.offer(ROMEO, fragmentOf(body), body)
+    assert.equal(clock.waiting, 0)
+  })
+
+  test('a sender holds four series at once and no more; another sender still may', () => {
+    const fragments = new Fragments<string>(new TestClock(), DEFAULT_SETTINGS)
+    const first = fragmentOf('?OTR,1,3,?OTR:AAID,')
+    const to = (number: number) => ({ ...ROMEO, to: `nurse${number}@capulet.lit` })
+    for (let number = 0; number < 4; number++) assert.equal(fragments.offer(to(number), first, '').outcome, 'held')
+    assert.equal(fragments.offer(to(4), first, '').outcome, 'refused')
+    assert.equal(fragments.offer({ ...to(4), sender: 'mercutio@montague.lit' }, first, '').outcome, 'held')
+    fragments.interrupt(to(0))
+    assert.equal(fragments.offer(to(4), first, '').outcome, 'held')
+  })
+
+  test('all senders together hold 1024 series and no more', () => {
+    const fragments = new Fragments<string>(new TestClock(), DEFAULT_SETTINGS)
+    const first = fragmentOf('?OTR,1,3,?OTR:AAID,')
+    const offer = (number: number) => fragments.offer({ from: `${number}`, to: 'juliet', sender: `${number}` }, first, '').outcome
+    for (let number = 0; number < 1024; number++) assert.equal(offer(number), 'held')
+    assert.equal(offer(1024), 'refused')
+  })
+
+  test('all held fragments together take 32 MB and no more', () => {
+    const fragments = new Fragments<string>(new TestClock(), DEFAULT_SETTINGS)
+    const first = fragmentOf(`?OTR,1,3,?OTR:AAID${'A'.repeat(250_000)},`)
+    const outcomes = Array.from({ length: 140 }, (_, number) =>
+      fragments.offer({ from: `${number}`, to: 'juliet', sender: `${number}` }, first, '').outcome)
+    assert.equal(outcomes.filter((outcome) => outcome === 'held').length, Math.floor(2 ** 25 / (250_009 + 1024)))
+  })
+
+  test('pieces together are no longer than a body may be', () => {
+    const fragments = new Fragments<string>(new TestClock(), DEFAULT_SETTINGS)
+    const piece = 'A'.repeat(200_000)
+    assert.equal(fragments.offer(ROMEO, fragmentOf(`?OTR,1,3,?OTR:AAID${piece},`), '').outcome, 'held')
+    assert.equal(fragments.offer(ROMEO, fragmentOf(`?OTR,2,3,${piece},`), '').outcome, 'refused')
+  })
+
+  test('the parties of a conversation do not complete each other', () => {
+    const fragments = new Fragments<string>(new TestClock(), DEFAULT_SETTINGS)
+    const [first, second] = slices(DATA, 210)
+    fragments.offer(ROMEO, fragmentOf(first ?? ''), '')
+    const others = [{ ...ROMEO, from: 'romeo@montague.lit/street' }, { ...ROMEO, to: 'juliet@capulet.lit/balcony' }]
+    for (const other of others) assert.equal(fragments.offer(other, fragmentOf(second ?? ''), '').outcome, 'refused')
+  })
+})
+
+class TestClock implements Clock {
+  #now = 0
+  readonly #work = new Set<{ readonly at: number, readonly run: () => void }>()
+
+  get waiting(): number {
+    return this.#work.size
+  }
+
+  now(): number {
+    return this.#now
+  }
+
+  after(milliseconds: number, run: () => void): { cancel(): void } {
+    const entry = { at: this.#now + milliseconds, run }
+    this.#work.add(entry)
+    return { cancel: () => { this.#work.delete(entry) } }
+  }
+
+  advance(milliseconds: number): void {
+    this.#now += milliseconds
+    for (const entry of this.#work) {
+      if (entry.at > this.#now) continue
+      this.#work.delete(entry)
+      entry.run()
+    }
+  }
+}
+
+function slices(message: string, size: number): string[] {
+  const total = Math.ceil(message.length / size)
+  return Array.from({ length: total }, (_, index) => `?OTR,${index + 1},${total},${message.slice(index * size, (index + 1) * size)},`)
+}
+
+function fragmentOf(body: string): Fragment {
+  const classified = classify(body)
+  assert.equal(classified.kind, 'fragment', body)
+  return classified as Fragment
+}
+
+function verdict(fragments: Fragments<string>, body: string): 'hold' | 'release' | 'drop' {
+  const classified = classify(body)
+  if (classified.kind !== 'fragment') {
+    fragments.interrupt(ROMEO)
+    return classified.kind === 'encoded' ? 'release' : 'drop'
+  }
+  const { outcome } = fragments.offer(ROMEO, classified, body)
+  return outcome === 'held' ? 'hold' : outcome === 'released' ? 'release' : 'drop'
+}
