@@ -1,0 +1,92 @@
+import { DEFAULT_SETTINGS } from '../otr/classified.ts'
+import { Fragments, type Conversation } from '../otr/fragments.ts'
+import { KnownKeys } from '../otr/known-keys.ts'
+import { classify } from '../otr/message.ts'
+import type { Envelope } from '../routing/envelope.ts'
+import { DROP, type Host, type Verdict } from '../routing/extension.ts'
+import { element, type Element } from '../xml/element.ts'
+import { NS_CLIENT } from '../xmpp/namespaces.ts'
+import { rebuildAvatarEvent } from './avatar.ts'
+import { holdsOtherContent, isSignal, messageChildren } from './message-children.ts'
+import { rebuildError } from './rebuild-error.ts'
+import { Refusals } from './refusals.ts'
+import { rebuild } from './shapes.ts'
+
+/** Which messages pass, and in what form: a valid OTR body with allowed children, or allowed children alone. */
+export class MessageJudgement {
+  readonly #audience: Host['audience']
+  readonly #refusals: Refusals
+  readonly #fragments: Fragments<Element>
+  readonly #knownKeys = new KnownKeys()
+
+  constructor({ audience, clock }: Pick<Host, 'audience' | 'clock'>) {
+    this.#audience = audience
+    this.#refusals = new Refusals(clock)
+    this.#fragments = new Fragments(clock, DEFAULT_SETTINGS)
+  }
+
+  judge(envelope: Envelope): Verdict {
+    const { element: message, type, origin } = envelope
+    if (type === 'error') return { deliver: [rebuildError(envelope)] }
+    const bodies = message.elements().filter((child) => child.is('body', NS_CLIENT))
+    const text = bodies[0]?.content() ?? ''
+    const isMute = text === '' && bodies.length < 2
+    if (type === 'groupchat') return isMute && !holdsOtherContent(message) ? DROP : this.#refusals.groupChat(envelope)
+    if (isMute) return this.#judgeWithoutBody(envelope)
+    // A headline is never answered to another server, where nobody may have written it (RFC 6121 §8.5.2.1.1).
+    if (type === 'headline') return origin === 'client' ? this.#refusals.unencrypted(envelope) : DROP
+    // Several bodies, in several languages, are several texts; OTR is in none.
+    if (bodies.length > 1) return this.#refusals.unencrypted(envelope)
+    return this.#judgeBody(envelope, text)
+  }
+
+  #judgeBody(envelope: Envelope, body: string): Verdict {
+    const conversation = conversationOf(envelope)
+    const { from, to, sender } = conversation
+    const keys = body.startsWith('?OTR') ? this.#knownKeys.of(from, to) : undefined
+    const classified = classify(body, DEFAULT_SETTINGS, keys)
+    if (classified.kind === 'fragment') {
+      const outcome = this.#fragments.offer({ from, to, sender }, classified, withBody(envelope, body), keys)
+      switch (outcome.outcome) {
+        case 'held': return { deliver: [] }
+        case 'released': return { deliver: outcome.stanzas }
+        case 'refused': return this.#refusals.unencrypted(envelope)
+        case 'ignored': return DROP
+      }
+    }
+    this.#fragments.interrupt(conversation)
+    switch (classified.kind) {
+      case 'encoded': return { deliver: [withBody(envelope, body)] }
+      case 'query':
+      case 'error': return { deliver: [withBody(envelope, classified.canonical)] }
+      default: return this.#refusals.unencrypted(envelope)
+    }
+  }
+
+  /** Chat states, receipts and their like. Silence is never answered: it may be a client's answer to silence. */
+  #judgeWithoutBody(envelope: Envelope): Verdict {
+    const children = messageChildren(envelope)
+    if (holdsOtherContent(envelope.element) && !children.some(isSignal)) return this.#refusals.unencrypted(envelope)
+    const event = this.#maySendEvents(envelope) ? rebuildAvatarEvent(envelope.element) : undefined
+    if (event !== undefined) children.push(event)
+    return children.length === 0 ? DROP : { deliver: [rebuild(envelope, typeOf(envelope), ...children)] }
+  }
+
+  /** XEP-0163 §4.3: notifications come from a contact's bare JID, which the contact's server speaks for. */
+  #maySendEvents({ origin, from, to }: Envelope): boolean {
+    return origin === 'remote' && from.isBare && from.local !== '' && this.#audience.sees(to, from)
+  }
+}
+
+function withBody(envelope: Envelope, body: string): Element {
+  return rebuild(envelope, typeOf(envelope), element(NS_CLIENT, 'body', {}, body), ...messageChildren(envelope))
+}
+
+/** RFC 6121 §5.2.2: an unknown type counts as normal, the default. */
+function typeOf({ type }: Envelope): string | undefined {
+  return type === 'chat' || type === 'headline' ? type : undefined
+}
+
+function conversationOf({ from, to }: Envelope): Conversation {
+  return { from: from.toString(), to: to.toString(), sender: from.bare.toString() }
+}

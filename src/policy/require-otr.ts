@@ -1,0 +1,57 @@
+import type { Envelope } from '../routing/envelope.ts'
+import type { Extension, Host, Verdict } from '../routing/extension.ts'
+import { StanzaError } from '../xmpp/stanza-error.ts'
+import { IqAllowance } from './iq-allowance.ts'
+import { MessageJudgement } from './message-judgement.ts'
+import { rebuildPresence } from './rebuild-presence.ts'
+
+/** The profile of a domain's configuration that this extension enforces. Another profile is another such file. */
+const PROFILE = 'otr'
+
+/**
+ * Only OTR passes, whoever sends and whoever receives, as soon as one of the two is of a domain with this profile.
+ *
+ * No stanza is filtered: each is built anew from parts that were checked, so that what nobody thought of stays
+ * behind. Two users who both change their clients can still hide text in what looks random; accidents, unmodified
+ * clients and simple forgeries cannot.
+ */
+export const requireOtr: Extension = {
+  name: 'require-otr',
+  implements: [
+    { xep: 364, version: '0.3.2', since: '0.1.0', status: 'complete', note: 'enforced; not spoken by the server itself' },
+    { xep: 380, version: '0.4.0', since: '0.1.0', status: 'complete', note: 'regenerated for OTR, stripped otherwise' },
+  ],
+
+  install(host) {
+    const messages = new MessageJudgement(host)
+    const iqs = new IqAllowance(host.domains, host.clock)
+    const judge = {
+      message: (envelope: Envelope) => messages.judge(envelope),
+      presence: (envelope: Envelope) => judgePresence(host, envelope),
+      iq: (envelope: Envelope) => iqs.judge(envelope),
+    } as const
+    return {
+      policy: [{
+        kinds: ['message', 'presence', 'iq'],
+        judge: (envelope) => governs(host, envelope) ? judge[envelope.kind](envelope) : undefined,
+      }],
+    }
+  },
+}
+
+function governs({ domains }: Host, { from, to }: Envelope): boolean {
+  return domains.get(from.domain)?.config.policy === PROFILE || domains.get(to.domain)?.config.policy === PROFILE
+}
+
+function judgePresence(host: Host, envelope: Envelope): Verdict {
+  const rebuilt = rebuildPresence(envelope, isBroadcast(host, envelope))
+  return rebuilt instanceof StanzaError ? rebuilt : { deliver: [rebuilt] }
+}
+
+/**
+ * Our clients broadcast presence without `to`. What arrives from another server has one; it was broadcast if it is
+ * for an account (RFC 6121 §4.2.2) that has a subscription to the sender's presence.
+ */
+function isBroadcast({ audience }: Host, { origin, directed, from, to }: Envelope): boolean {
+  return !directed || (origin === 'remote' && to.isBare && to.local !== '' && audience.sees(to, from.bare))
+}

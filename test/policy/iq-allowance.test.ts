@@ -1,0 +1,170 @@
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import { Court, DROPPED, JULIET, PLAIN, ROMEO, UNAVAILABLE } from './court.ts'
+
+const SHA1 = '0beec7b5ea3f0fdbc95d0dd47f3c5bc275da8a33'
+const PNG = Buffer.from('89504e470d0a1a0a0000000d', 'hex').toString('base64')
+const NOT_FOUND = 'refused: cancel item-not-found'
+const PING = "<ping xmlns='urn:xmpp:ping'/>"
+
+const get = (payload: string, id = 'q1'): string => `<iq type='get' id='${id}'>${payload}</iq>`
+const result = (payload: string, id = 'q1'): string => payload === '' ? `<iq type='result' id='${id}'/>` : `<iq type='result' id='${id}'>${payload}</iq>`
+const info = (inner: string, attributes = ''): string => `<query xmlns='http://jabber.org/protocol/disco#info'${attributes}${inner === '' ? '/>' : `>${inner}</query>`}`
+const toAccount = (court: Court, xml: string): string => court.judge(xml, JULIET, 'romeo@verona.example', 'client')
+const fromAccount = (court: Court, xml: string): string => court.judge(xml, 'romeo@verona.example', JULIET, 'remote')
+
+const CAPS = " node='https://psi-im.org#QgayPKawpkPSDYmwT/WM94uAlu0='"
+const IDENTITY = "<identity category='client' type='pc' name='Gajim'/><feature var='urn:xmpp:ping'/>"
+const FORM = `<x xmlns='jabber:x:data' type='result'><field var='x'><value>${PLAIN}</value></field></x>`
+
+/** Question, answer, and what of the answer passes. */
+const QUESTIONS: readonly (readonly [string, string, string])[] = [
+  [info(''), info(`${IDENTITY}<feature var='${PLAIN}'/><identity category='${PLAIN}' type='pc'/>${FORM}`, ` note='${PLAIN}'`), info(IDENTITY)],
+  [info('', CAPS), info('', ` node='${PLAIN}'`), info('', CAPS)],
+  [
+    "<query xmlns='http://jabber.org/protocol/disco#items'/>",
+    `<query xmlns='http://jabber.org/protocol/disco#items'><item jid='proxy.verona.example' name='${PLAIN}'/><item jid='romeo@verona.example/x' node='${PLAIN}'/></query>`,
+    "<query xmlns='http://jabber.org/protocol/disco#items'><item jid='proxy.verona.example'/></query>",
+  ],
+  [PING, `<ping xmlns='urn:xmpp:ping'>${PLAIN}</ping>`, PING],
+  [
+    "<query xmlns='jabber:iq:version'/>",
+    `<query xmlns='jabber:iq:version'><name>Psi</name><version>1.5\n${PLAIN}</version><os>${PLAIN}</os></query>`,
+    "<query xmlns='jabber:iq:version'><name>Psi</name></query>",
+  ],
+  ["<query xmlns='jabber:iq:last'/>", `<query xmlns='jabber:iq:last' seconds='903'>${PLAIN}</query>`, "<query xmlns='jabber:iq:last' seconds='903'/>"],
+  ["<time xmlns='urn:xmpp:time'/>", `<time xmlns='urn:xmpp:time'><tzo>${PLAIN}</tzo><utc>${PLAIN}</utc></time>`, "<time xmlns='urn:xmpp:time'/>"],
+  [
+    "<time xmlns='urn:xmpp:time'/>",
+    "<time xmlns='urn:xmpp:time'><tzo>-06:00</tzo><utc>1597-12-19T17:58:35Z</utc></time>",
+    "<time xmlns='urn:xmpp:time'><tzo>-06:00</tzo><utc>1597-12-19T17:58:35Z</utc></time>",
+  ],
+]
+
+describe('questions between people\'s clients', () => {
+  for (const [question, answer, passed] of QUESTIONS) {
+    test(`${question} is answered with nothing but what it is for`, () => {
+      const court = new Court()
+      assert.equal(court.client(get(question)), get(question))
+      assert.equal(court.remote(result(answer)), result(passed))
+      assert.equal(court.remote(result(answer)), DROPPED, 'one answer for a question')
+      assert.equal(court.remote(get(question)), get(question), 'and the other way round')
+      assert.equal(court.client(result(answer)), result(passed))
+    })
+  }
+
+  test('a vCard is asked of an account only, and is photo and nickname', () => {
+    const court = new Court()
+    assert.equal(court.client(get("<vCard xmlns='vcard-temp'/>")), NOT_FOUND)
+    assert.equal(toAccount(court, get(`<vCard xmlns='vcard-temp'><NOTE>${PLAIN}</NOTE></vCard>`)), get("<vCard xmlns='vcard-temp'/>"))
+    const photo = `<PHOTO><TYPE>image/png</TYPE><BINVAL>${PNG}</BINVAL></PHOTO>`
+    const whole = `<FN>${PLAIN}</FN><NICKNAME>Romeo</NICKNAME><DESC>${PLAIN}</DESC>${photo.replace('</PHOTO>', '<EXTVAL>http://x</EXTVAL></PHOTO>')}`
+    assert.equal(fromAccount(court, result(`<vCard xmlns='vcard-temp'>${whole}</vCard>`)),
+      result(`<vCard xmlns='vcard-temp'><NICKNAME>Romeo</NICKNAME>${photo}</vCard>`))
+  })
+
+  test('a photo that is no image is left out, and a nickname of several lines', () => {
+    const court = new Court()
+    toAccount(court, get("<vCard xmlns='vcard-temp'/>"))
+    const text = Buffer.from(PLAIN).toString('base64')
+    assert.equal(fromAccount(court, result(`<vCard xmlns='vcard-temp'><NICKNAME>${PLAIN}\n${PLAIN}</NICKNAME><PHOTO><BINVAL>${text}</BINVAL></PHOTO></vCard>`)),
+      result("<vCard xmlns='vcard-temp'/>"))
+  })
+
+  test('avatars are the only nodes of an account that others may read', () => {
+    const court = new Court()
+    const items = (node: string, inner = ''): string => "<pubsub xmlns='http://jabber.org/protocol/pubsub'>"
+      + `<items node='${node}'><item id='${SHA1}'${inner === '' ? '/>' : `>${inner}</item>`}</items></pubsub>`
+    const data = `<data xmlns='urn:xmpp:avatar:data'>${PNG}</data>`
+    const metadata = `<metadata xmlns='urn:xmpp:avatar:metadata'><info id='${SHA1}' type='image/png' bytes='12'/></metadata>`
+    assert.equal(toAccount(court, get(items('urn:xmpp:microblog:0'))), NOT_FOUND)
+    assert.equal(court.client(get(items('urn:xmpp:avatar:data'))), NOT_FOUND)
+    assert.equal(toAccount(court, get(items('urn:xmpp:avatar:data'))), get(items('urn:xmpp:avatar:data')))
+    assert.equal(fromAccount(court, result(items('urn:xmpp:avatar:data', `${data}<note xmlns='urn:x'>${PLAIN}</note>`))),
+      result(items('urn:xmpp:avatar:data', data)))
+    toAccount(court, get(items('urn:xmpp:avatar:metadata')))
+    assert.equal(fromAccount(court, result(items('urn:xmpp:avatar:metadata', metadata.replace("bytes='12'", "bytes='12' url='http://x'")))),
+      result(items('urn:xmpp:avatar:metadata', metadata)))
+  })
+
+  test('a node that somebody made up is not asked for', () => {
+    assert.equal(new Court().client(get(info('', ` node='${PLAIN}'`))), NOT_FOUND)
+    assert.equal(new Court().client(get("<query xmlns='http://jabber.org/protocol/disco#items' node='x'/>")), NOT_FOUND)
+  })
+
+  test('an id that is text is refused', () => {
+    assert.equal(new Court().client(get(PING, PLAIN)), 'refused: modify bad-request')
+  })
+
+  for (const payload of [
+    "<open xmlns='http://jabber.org/protocol/ibb' sid='a' block-size='1'/>", "<si xmlns='http://jabber.org/protocol/si'/>",
+    "<query xmlns='http://jabber.org/protocol/bytestreams'/>", "<jingle xmlns='urn:xmpp:jingle:1'/>", "<query xmlns='jabber:iq:oob'/>",
+    "<query xmlns='jabber:iq:rpc'/>", "<query xmlns='jabber:iq:search'/>", "<query xmlns='jabber:iq:register'/>",
+    "<command xmlns='http://jabber.org/protocol/commands' node='x'/>", "<query xmlns='jabber:iq:private'/>", "<query xmlns='urn:xmpp:mam:2'/>",
+    "<request xmlns='urn:xmpp:http:upload:0'/>", "<ping xmlns='urn:example:x'/>", "<constructor xmlns='urn:xmpp:ping'/>",
+  ]) {
+    test(`${payload} is refused, as get and as set`, () => {
+      for (const xml of [get(payload), get(payload).replace('get', 'set')]) {
+        assert.equal(new Court().client(xml), UNAVAILABLE)
+        assert.equal(new Court().remote(xml), UNAVAILABLE)
+        assert.equal(new Court().judge(xml, JULIET, 'nurse@capulet.lit/kitchen', 'client'), UNAVAILABLE)
+        assert.equal(new Court().judge(xml, JULIET, 'nurse@capulet.lit', 'client'), UNAVAILABLE)
+        assert.equal(new Court().judge(xml, JULIET, 'juliet@capulet.lit/chamber', 'client'), UNAVAILABLE)
+        assert.equal(new Court().judge(xml, JULIET, 'verona.example', 'client'), UNAVAILABLE)
+      }
+    })
+  }
+
+  test('nothing is set, not even what may be asked', () => {
+    assert.equal(toAccount(new Court(), "<iq type='set' id='1'><vCard xmlns='vcard-temp'/></iq>"), UNAVAILABLE)
+  })
+})
+
+describe('IQs for this server', () => {
+  const set = "<iq type='set' id='1'><query xmlns='jabber:iq:private'/></iq>"
+  for (const to of ['capulet.lit', 'juliet@capulet.lit', undefined]) {
+    test(`to ${to ?? 'no address'} they stay as they are`, () => assert.equal(new Court().judge(set, JULIET, to, 'client'), 'untouched'))
+  }
+
+  test('other servers may ask it what they like, and answer it', () => {
+    assert.equal(new Court().judge(get(PING), 'verona.example', 'capulet.lit', 'remote'), 'untouched')
+    assert.equal(new Court().judge(result(''), 'verona.example', 'capulet.lit', 'remote'), 'untouched')
+  })
+})
+
+describe('RFC 6120 §8.1.3: an answer passes for its question only', () => {
+  const version = `<query xmlns='jabber:iq:version'><name>${PLAIN}</name></query>`
+  const answers: Readonly<Record<string, (court: Court) => string>> = {
+    'by its id': (court) => court.remote(result('', 'q2')),
+    'of its kind': (court) => court.remote(result(version)),
+    'from who was asked': (court) => court.judge(result(''), 'romeo@verona.example/street', JULIET, 'remote'),
+    'to who asked': (court) => court.judge(result(''), ROMEO, 'juliet@capulet.lit/hall', 'remote'),
+    'within two minutes': (court) => {
+      court.clock.advance(120_000)
+      return court.remote(result(''))
+    },
+  }
+  for (const [reason, answer] of Object.entries(answers)) {
+    test(reason, () => {
+      const court = new Court()
+      court.client(get(PING))
+      assert.equal(answer(court), DROPPED)
+    })
+  }
+
+  test('and none where nobody asked', () => assert.equal(new Court().remote(result(version)), DROPPED))
+
+  test('who asks more than 64 questions at once loses the oldest, and takes none from others', () => {
+    const court = new Court()
+    court.judge(get(PING, 'n'), 'nurse@capulet.lit/kitchen', ROMEO, 'client')
+    for (let number = 0; number <= 64; number++) court.client(get(PING, `p${number}`))
+    assert.equal(court.remote(result('', 'p0')), DROPPED)
+    assert.equal(court.remote(result('', 'p64')), result('', 'p64'))
+    assert.equal(court.judge(result('', 'n'), ROMEO, 'nurse@capulet.lit/kitchen', 'remote'), result('', 'n'))
+  })
+
+  test('an error keeps condition and type', () => {
+    const error = "<error type='cancel'><forbidden xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error>"
+    assert.equal(new Court().remote(`<iq type='error' id='q1'>${version}${error}</iq>`), `<iq type='error' id='q1'>${error}</iq>`)
+  })
+})

@@ -1,0 +1,71 @@
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import { Court, JULIET, PLAIN, ROMEO } from './court.ts'
+
+const SHA1 = '0beec7b5ea3f0fdbc95d0dd47f3c5bc275da8a33'
+const STATUS = `<status>${PLAIN}</status>`
+const REST = "<priority>5</priority><c xmlns='http://jabber.org/protocol/caps' hash='sha-1' node='https://psi-im.org' ver='QgayPKawpkPSDYmwT/WM94uAlu0='/>"
+  + `<x xmlns='vcard-temp:x:update'><photo>${SHA1}</photo></x><idle xmlns='urn:xmpp:idle:1' since='1597-01-01T12:00:00Z'/>`
+const NOISE = `<nick xmlns='http://jabber.org/protocol/nick'>${PLAIN}</nick><x xmlns='http://jabber.org/protocol/muc'><password>x</password></x>`
+  + `<x xmlns='urn:example:x'>${PLAIN}</x><c xmlns='urn:example:x' hash='x'/>`
+
+const broadcast = (inner: string, type = ''): string =>
+  new Court().judge(`<presence${type}>${inner}</presence>`, JULIET, undefined, 'client')
+
+describe('RFC 6121 §4: presence', () => {
+  test('a broadcast keeps its status, and of the rest what is no text', () => {
+    assert.equal(broadcast(`<show>away</show>${STATUS}${REST}${NOISE}`), `<presence><show>away</show>${STATUS}${REST}</presence>`)
+  })
+
+  test('who leaves may say to all why', () => {
+    assert.equal(broadcast(STATUS + REST, " type='unavailable'"), `<presence type='unavailable'>${STATUS}</presence>`)
+  })
+
+  test('directed presence has no status, out and in', () => {
+    const [sent, passed] = [`<presence><show>away</show>${STATUS}${REST}${NOISE}</presence>`, `<presence><show>away</show>${REST}</presence>`]
+    assert.equal(new Court().client(sent), passed)
+    assert.equal(new Court().remote(sent), passed)
+    assert.equal(new Court().client(`<presence type='unavailable'>${STATUS}</presence>`), "<presence type='unavailable'/>")
+  })
+
+  test('from another server, a status passes to a subscriber\'s account only', () => {
+    const sent = `<presence>${STATUS}${REST}</presence>`
+    const subscriber = { sees: () => true }
+    assert.equal(new Court(subscriber).judge(sent, ROMEO, 'juliet@capulet.lit', 'remote'), sent)
+    assert.equal(new Court(subscriber).remote(sent), `<presence>${REST}</presence>`)
+    assert.equal(new Court().judge(sent, ROMEO, 'juliet@capulet.lit', 'remote'), `<presence>${REST}</presence>`)
+  })
+
+  for (const type of ['subscribe', 'subscribed', 'unsubscribe', 'unsubscribed', 'probe']) {
+    test(`${type} carries nothing`, () => {
+      const sent = `<presence type='${type}' id='a1'><show>away</show>${STATUS}${REST}${NOISE}</presence>`
+      assert.equal(new Court().client(sent), `<presence type='${type}' id='a1'/>`)
+      assert.equal(new Court().remote(sent), `<presence type='${type}' id='a1'/>`)
+    })
+  }
+
+  test('values that are none are left out', () => {
+    assert.equal(broadcast(`<show>${PLAIN}</show><status/><priority>128</priority><c xmlns='http://jabber.org/protocol/caps' hash='sha-1' node='${PLAIN}' ver='x'/>`
+      + `<x xmlns='vcard-temp:x:update'><photo>${PLAIN}</photo></x><idle xmlns='urn:xmpp:idle:1' since='${PLAIN}'/>`), '<presence/>')
+    assert.equal(broadcast(`<status>${'a'.repeat(1025)}</status>`), '<presence/>')
+  })
+
+  for (const value of ['-128', '0', '127']) {
+    test(`§4.7.2.3: the priority may be ${value}`, () => {
+      assert.equal(broadcast(`<priority>${value}</priority>`), `<presence><priority>${value}</priority></presence>`)
+    })
+  }
+
+  for (const update of ["<x xmlns='vcard-temp:x:update'/>", "<x xmlns='vcard-temp:x:update'><photo/></x>"]) {
+    test(`XEP-0153 §3.1: an avatar may be unknown, or none: ${update}`, () => assert.equal(broadcast(update), `<presence>${update}</presence>`))
+  }
+
+  test('an error keeps condition and type', () => {
+    const error = "<error type='wait'><conflict xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error>"
+    assert.equal(new Court().remote(`<presence type='error'>${STATUS}${error}</presence>`), `<presence type='error'>${error}</presence>`)
+  })
+
+  test('a type that is none is refused', () => {
+    assert.equal(new Court().client(`<presence type='${PLAIN}'/>`), 'refused: modify bad-request')
+  })
+})
