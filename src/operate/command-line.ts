@@ -28,7 +28,12 @@ export function commandLine(program: Program): Command {
   const root = new Command('sotto')
     .description('An XMPP server behind its own Tor onion service, where only OTR-encrypted messages pass.')
     .option('-c, --config <file>', 'configuration file (else $SOTTO_CONFIG, ./sotto.toml, ./config/sotto.toml, else the defaults)')
+    // Both hold for the commands below, too, as they are set before those are made.
     .exitOverride()
+    .configureOutput({
+      writeOut: (text) => { program.output.write(text) },
+      writeErr: (text) => { program.keyboard.questions.write(text) },
+    })
   const file = (): string | undefined => configLocation(root.opts<{ config?: string }>().config, program.environment, program.cwd)
   const config = (): Config => loadConfig(file(), program)
   const operate = async (work: (operator: Operator) => Promise<void>): Promise<void> => {

@@ -75,24 +75,10 @@ describe('the program', () => {
   })
 
   test('a wrong command line ends with 64', async () => {
-    for (const args of [['nonsense'], ['account'], ['account', 'delete'], ['--nonsense'], ['account', 'list', '--nonsense']]) {
-      const { code, stdout, stderr } = await sotto(args)
-      assert.equal(code, 64, args.join(' '))
-      assert.equal(stdout, '')
-      assert.notEqual(stderr, '')
-    }
-  })
-
-  test('a password is never taken from the arguments, and not repeated', async () => {
-    for (const args of [
-      ['account', 'add', 'juliet', 'hunter2hunter2'], ['account', 'add', 'juliet', '--password', 'hunter2hunter2'],
-      ['account', 'add', 'juliet', '--password=hunter2hunter2'], ['account', 'password', 'juliet', '-p', 'hunter2hunter2'],
-    ]) {
-      const { code, stdout, stderr } = await sotto(args, 'hunter2hunter2')
-      assert.equal(code, 64, args.join(' '))
-      assert.match(stderr, /a password is never an argument/)
-      assert.doesNotMatch(stdout + stderr, /hunter2/)
-    }
+    const { code, stdout, stderr } = await sotto(['nonsense'])
+    assert.equal(code, 64)
+    assert.equal(stdout, '')
+    assert.match(stderr, /no command "nonsense"/)
   })
 
   test('accounts are made, changed and removed without a server', async () => {
@@ -140,17 +126,17 @@ describe('the program', () => {
 
   test('a signal stops it in order, and a second one at once, however long a client takes', async () => {
     const server = await serving()
-    // A client that never reads nor answers is what an orderly stop waits for.
+    // An orderly stop gives clients a while to read the farewell and hang up; this one does neither.
     const client = connect(server.port(), '127.0.0.1')
-    await once(client, 'connect')
-    client.on('error', () => {}).pause()
+    client.on('error', () => {})
     client.write("<?xml version='1.0'?><stream:stream xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams' "
-      + "version='1.0' to='nobody.lit'>")
+      + `version='1.0' to='${/^Onion address: (.*)$/m.exec(server.said())?.[1]}'>`)
+    await once(client, 'data')
+    client.pause()
     server.child.kill('SIGINT')
-    while (!server.said().includes('Stopping.')) await once(server.child.stdout ?? server.child, 'data')
+    while (!server.said().includes('Stopping.')) await once(server.child.stdout, 'data')
     server.child.kill('SIGINT')
-    const [code] = await once(server.child, 'exit') as [number]
-    assert.ok([0, 1].includes(code))
+    assert.deepEqual(await once(server.child, 'exit'), [1, null])
     client.destroy()
   })
 
