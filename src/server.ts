@@ -136,7 +136,8 @@ async function identitiesOf({ config, domains, clock }: House): Promise<Readonly
 /** What a client may negotiate, in the order in which it is offered. */
 function clientFeatures({ config, accounts, credentials, clock, sessions, installation }: House): readonly StreamFeature<Stream>[] {
   const authenticator = new Authenticator({
-    claims: accounts, credentials, attempts: new Attempts(config.auth, clock), plain: config.auth.plain,
+    claims: accounts, credentials, attempts: new Attempts(config.auth, clock),
+    plain: config.auth.plain, downgradeProtection: config.auth.downgrade_protection,
   })
   return [
     starttls,

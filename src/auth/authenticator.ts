@@ -12,6 +12,8 @@ export interface AuthenticatorParts {
   readonly attempts: Attempts
   /** Is PLAIN offered at all? */
   readonly plain: boolean
+  /** Does SCRAM say what was offered (XEP-0474)? True where it is left out. */
+  readonly downgradeProtection?: boolean
 }
 
 /** Which mechanisms a stream is offered, and the start of one. */
@@ -19,9 +21,9 @@ export class Authenticator {
   /** In order of preference: bound to the channel first, then by strength; PLAIN last. */
   readonly #mechanisms: readonly Mechanism[]
 
-  constructor({ claims, credentials, attempts, plain }: AuthenticatorParts) {
+  constructor({ claims, credentials, attempts, plain, downgradeProtection = true }: AuthenticatorParts) {
     this.#mechanisms = [
-      ...[true, false].flatMap((plus) => SCRAM_HASHES.map((hash) => new Scram({ hash, plus, claims, attempts }))),
+      ...[true, false].flatMap((plus) => SCRAM_HASHES.map((hash) => new Scram({ hash, plus, claims, attempts, downgradeProtection }))),
       ...(plain ? [new Plain(claims, credentials, attempts)] : []),
     ]
   }

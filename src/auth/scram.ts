@@ -12,6 +12,8 @@ export interface ScramParts {
   readonly plus: boolean
   readonly claims: Claims
   readonly attempts: Attempts
+  /** Is XEP-0474's hash sent? True where it is left out. */
+  readonly downgradeProtection?: boolean
 }
 
 /** SCRAM (RFC 5802, RFC 7677) with one hash function, with or without channel binding. */
@@ -113,7 +115,7 @@ class ScramExchange implements SaslExchange {
 
   #downgradeProtection(): string {
     const { offered, channelBindings } = this.#context
-    if (offered.length === 0) return ''
+    if (offered.length === 0 || this.#parts.downgradeProtection === false) return ''
     return `,h=${downgradeHash(this.#parts.hash, offered, [...channelBindings.keys()])}`
   }
 }

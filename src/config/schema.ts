@@ -14,10 +14,13 @@ const duration = (standard: string) => z.string().default(standard).transform((t
 })
 
 /** A number of bytes with its unit, as text: "8kB", "1MB". Parsed to bytes; kB are 1024 bytes. */
-const size = (standard: string) => z.string().default(standard).transform((text, context) => {
+const size = (standard: string, least = 1) => z.string().default(standard).transform((text, context) => {
   const [, number, unit] = /^(\d{1,9})(B|kB|MB)$/.exec(text) ?? []
-  if (number !== undefined && unit !== undefined) return Number(number) * SIZES[unit as keyof typeof SIZES] // the pattern allows no other
-  context.addIssue({ code: 'custom', message: 'no size', params: { form: 'a size with its unit: "512B", "8kB" or "1MB"' } })
+  const bytes = number === undefined || unit === undefined ? 0 : Number(number) * SIZES[unit as keyof typeof SIZES] // the pattern allows no other
+  if (bytes >= least) return bytes
+  context.addIssue({ code: 'custom', message: 'no size', params: {
+    form: `a size with its unit: "512B", "8kB" or "1MB"${least > 1 ? `, ${least / SIZES.kB}kB or more` : ''}`,
+  } })
   return z.NEVER
 })
 
@@ -75,8 +78,9 @@ const file = z.strictObject({
   }).prefault({}),
   auth: z.strictObject({
     plain: z.boolean().default(true),
+    downgrade_protection: z.boolean().default(true),
     scram_iterations: count(100_000, 100_000, 10_000_000),
-    argon2_memory: size('19456kB'),
+    argon2_memory: size('19456kB', 7 * SIZES.MB),
     argon2_passes: count(2, 1, 64),
     argon2_parallel: count(2, 1, 64),
     argon2_queue: count(64, 1, 10_000),

@@ -224,6 +224,14 @@ test('RFC 6120 §6.4.2: where <auth/> brings no initial response the client is a
   refused(step(silent, ''), 'malformed-request')
 })
 
+test('auth.downgrade_protection = false: the server says nothing but what RFC 5802 knows', async () => {
+  const { accounts: claims, attempts } = await withRomeo()
+  for (const [downgradeProtection, pattern] of [[true, /,i=\d+,h=/], [false, /,i=\d+$/]] as const) {
+    const scram = new Scram({ hash: 'SHA-256', plus: false, claims, attempts, downgradeProtection })
+    assert.match(challenge(step(scram.start(contextOf()), 'n,,n=romeo,r=abc')), pattern)
+  }
+})
+
 test('RFC 6120 §6.3.8: an authorization identity is the own bare JID or absent', async () => {
   const scram = mechanism(await withRomeo(), 'SHA-256')
   const as = (authzid: string): SaslStep => step(scram.start(contextOf()), `n,a=${authzid},n=romeo,r=abc`)
