@@ -9,7 +9,7 @@ import { Failure } from './install/failure.mjs'
 import { lock } from './install/lock.mjs'
 import { requireNode } from './install/node.mjs'
 import { installPackages } from './install/packages.mjs'
-import { ROOT } from './install/place.mjs'
+import { ROOT, WORKSHOP } from './install/place.mjs'
 import { SUITES } from './install/suites.mjs'
 import { runTests } from './install/tests.mjs'
 import { installTor } from './install/tor.mjs'
@@ -19,7 +19,7 @@ const TASKS = {
   build: async () => {},
   start: (args) => program('dist/src/main.js', args),
   demo: (args) => program('dist/test/demo/main.js', args),
-  tornet: (args) => program('dist/test/tornet/main.js', args),
+  tornet: (args) => program('dist/test/tornet/main.js', args.length > 0 ? args : ['start', join(WORKSHOP, 'tornet-by-hand')]),
   ...Object.fromEntries(Object.keys(SUITES).map((suite) => [suite, (args) => runTests(suite, args)])),
 }
 

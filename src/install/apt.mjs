@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { find, run } from './command.mjs'
@@ -7,7 +7,7 @@ import { WORKSHOP } from './place.mjs'
 
 const LOCK_WAIT_SECONDS = 600
 const LOCK_RETRY_MILLISECONDS = 2000
-/** Names what apt was asked for, from before it begins until it is done: found later, it was interrupted. */
+/** Says what apt was asked for, from before it begins until it is done: found later, it was interrupted. */
 const BEGUN = join(WORKSHOP, 'apt-begun')
 
 const OPTIONS = ['-y', '-q', '--no-install-recommends', '-o', `DPkg::Lock::Timeout=${LOCK_WAIT_SECONDS}`,
@@ -16,17 +16,17 @@ const OPTIONS = ['-y', '-q', '--no-install-recommends', '-o', `DPkg::Lock::Timeo
 const QUIET = { DEBIAN_FRONTEND: 'noninteractive', NEEDRESTART_SUSPEND: '1', UCF_FORCE_CONFFOLD: '1', LC_ALL: 'C.UTF-8' }
 
 /**
- * Installs Debian packages, or tells the person the command to type where we may not: no root, no apt.
+ * Installs Debian packages, or tells the person in one line what to type where we may not: no root, no apt.
  *
- * @param why what the packages are for: the first half of the sentence a person reads
+ * @param services what the packages would start and nobody asked for; it is stopped
  * @throws Failure when they cannot be installed
  */
-export async function aptInstall(packages, why) {
+export async function aptInstall(packages, services = packages.filter((name) => name === 'tor' && find(name) === undefined)) {
   const byHand = `Type this, then run again:  ${process.getuid?.() === 0 ? '' : 'sudo '}apt-get install --no-install-recommends ${packages.join(' ')}`
-  if (process.getuid?.() !== 0 || find('apt-get') === undefined) throw new Failure(`${why}, and only root may install it.`, byHand)
+  if (!mayInstall()) throw new Failure(`Not installed: ${packages.join(', ')}. ${byHand}`)
   say(`installing ${packages.join(', ')} with apt`)
-  mkdirSync(WORKSHOP, { recursive: true })
-  writeFileSync(BEGUN, packages.join('\n'))
+  writeFileSync(`${BEGUN}.new`, JSON.stringify({ packages, services }))
+  renameSync(`${BEGUN}.new`, BEGUN)
   const install = () => apt(['install', ...OPTIONS, ...packages], `apt could not install ${packages.join(', ')}`, byHand)
   await run('dpkg', ['--configure', '-a', '--force-confdef', '--force-confold'], { env: QUIET, marked: false }).catch(() => {})
   try {
@@ -36,13 +36,20 @@ export async function aptInstall(packages, why) {
     await apt(['update', '-q']).catch(() => {})
     await install()
   }
-  if (packages.includes('tor')) await stopService('tor')
+  for (const service of services) await stopService(service)
   rmSync(BEGUN)
 }
 
 /** Finishes what an interrupted installation asked of apt: a program may be in PATH and yet not be configured. */
 export async function resumeApt() {
-  if (existsSync(BEGUN)) await aptInstall(readFileSync(BEGUN, 'utf8').split('\n'), 'An earlier installation was interrupted')
+  if (!existsSync(BEGUN)) return
+  const { packages, services } = JSON.parse(readFileSync(BEGUN, 'utf8'))
+  await aptInstall(packages, services)
+}
+
+/** Whether we may use apt: as root, on a Debian. */
+export function mayInstall() {
+  return process.getuid?.() === 0 && find('apt-get') !== undefined
 }
 
 /** `apt-get`, again while another one holds a lock that has no waiting time of its own (that of the lists). */

@@ -1,11 +1,10 @@
 import { spawn } from 'node:child_process'
 import { accessSync, constants, readdirSync, readFileSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
-import { Failure } from './failure.mjs'
+import { Failure, lastLines } from './failure.mjs'
 import { ROOT } from './place.mjs'
 
 const KEPT_CHARACTERS = 8192
-const SHOWN_LINES = 15
 const MARK = 'SOTTO_INSTALLS'
 const SIGNALS = { SIGHUP: 129, SIGINT: 130, SIGTERM: 143 }
 /** Where Debian keeps programs such as tor, besides what a user's PATH names. */
@@ -66,8 +65,4 @@ export function endOrphans() {
       // Ended meanwhile, or another user's.
     }
   }
-}
-
-function lastLines(output) {
-  return output.trimEnd().split('\n').filter((line) => line.trim() !== '').slice(-SHOWN_LINES).join('\n')
 }

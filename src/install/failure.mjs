@@ -16,3 +16,10 @@ export class Failure extends Error {
 export function say(line) {
   process.stdout.write(`sotto: ${line}\n`)
 }
+
+const SHOWN_LINES = 15
+
+/** What of a failed program's output a person is shown. */
+export function lastLines(output) {
+  return output.trimEnd().split('\n').filter((line) => line.trim() !== '').slice(-SHOWN_LINES).join('\n')
+}

@@ -7,6 +7,7 @@ import { Failure, say } from './failure.mjs'
 import { headersPrefix } from './node.mjs'
 import { npm } from './npm.mjs'
 import { ROOT, WORKSHOP } from './place.mjs'
+import { lacksTor } from './tor.mjs'
 
 const MODULES = join(ROOT, 'node_modules')
 /** The packages whose install scripts run, and no others: both are C++, and neither has a binary for every Node. */
@@ -60,10 +61,15 @@ function sweep() {
 async function assemble(stamp) {
   sweep()
   const staging = mkdtempSync(join(WORKSHOP, 'staging-'))
-  for (const file of ['package.json', 'package-lock.json', '.npmrc']) copyFileSync(join(ROOT, file), join(staging, file))
-  say('installing npm packages')
-  await npm(['ci', '--ignore-scripts', '--omit=optional'], staging, { failure: 'npm could not install the packages', remedy: NETWORK })
-  await compile(staging)
+  try {
+    for (const file of ['package.json', 'package-lock.json', '.npmrc']) copyFileSync(join(ROOT, file), join(staging, file))
+    say('installing npm packages')
+    await npm(['ci', '--ignore-scripts', '--omit=optional'], staging, { failure: 'npm could not install the packages', remedy: NETWORK })
+    await compile(staging)
+  } catch (error) {
+    sweep()
+    throw error
+  }
   await run('sync', ['-f', staging]).catch(() => {}) // a stamp must not survive a power cut that its packages do not
   writeFileSync(join(staging, 'node_modules', '.sotto-stamp'), stamp)
   return staging
@@ -76,7 +82,7 @@ async function compile(staging) {
   if (missing.length > 0) {
     const built = await rebuild(staging, {}).then(() => true, () => false)
     if (built) return
-    await aptInstall(missing, `A compiler is needed for ${COMPILED.join(' and ')}`)
+    await aptInstall([...missing, ...(await lacksTor() ? ['tor'] : [])]) // in one go: a person without root types one line
   }
   await rebuild(staging, await headers())
 }

@@ -1,5 +1,5 @@
 import { delimiter, dirname } from 'node:path'
-import { aptInstall } from './apt.mjs'
+import { aptInstall, mayInstall } from './apt.mjs'
 import { find, run } from './command.mjs'
 import { Failure } from './failure.mjs'
 
@@ -12,15 +12,21 @@ const LEAST = [0, 4, 8]
  * @throws Failure when there is none and none can be installed
  */
 export async function installTor() {
-  if (!recent(await version())) await aptInstall(['tor'], 'The program tor is missing or too old')
+  if (await lacksTor()) await aptInstall(['tor'])
   const found = await version()
   if (!recent(found)) {
-    throw new Failure(`tor ${found ?? ''} is too old: ${LEAST.join('.')} or newer is needed.`,
+    throw new Failure(`tor ${found ?? 'of unknown version'} is too old: ${LEAST.join('.')} or newer is needed.`,
       'The Tor Project has newer packages: https://support.torproject.org/apt/')
   }
   const folder = dirname(find('tor'))
   const folders = (process.env.PATH ?? '').split(delimiter)
   if (!folders.includes(folder)) process.env.PATH = [...folders, folder].join(delimiter)
+}
+
+/** Whether apt has to be asked for a tor. One that is too old may be the newest it has, so only where asking costs nothing. */
+export async function lacksTor() {
+  const found = await version()
+  return found === undefined || (!recent(found) && mayInstall())
 }
 
 async function version() {

@@ -1,43 +1,46 @@
 import { spawn } from 'node:child_process'
 import { existsSync, readFileSync } from 'node:fs'
-import { join } from 'node:path'
-import { createInterface } from 'node:readline'
-import { Failure, say } from './failure.mjs'
-import { ROOT } from './place.mjs'
+import { dirname, join, normalize } from 'node:path'
+import { Failure, lastLines, say } from './failure.mjs'
+import { ROOT, WORKSHOP } from './place.mjs'
 
 const PROGRAM = join(ROOT, 'dist', 'test', 'tornet', 'main.js')
+/** Names the folder of a running private Tor network. */
 const VARIABLE = 'SOTTO_TORNET'
+/** Always the same one: a network that a killed run left there ends when the next one starts. */
+const FOLDER = join(WORKSHOP, 'tornet')
 
-/** Whether one of these tests speaks over Tor: such a one names the variable by which it finds the private network. */
+/** Whether one of these tests speaks over Tor and nobody provides the network yet: it, or what it imports, names the variable. */
 export function wantsTornet(files) {
-  return existsSync(PROGRAM) && process.env[VARIABLE] === undefined
-    && files.some((file) => readFileSync(join(ROOT, file), 'utf8').includes(VARIABLE))
+  if (!existsSync(PROGRAM) || process.env[VARIABLE] !== undefined) return false
+  const seen = new Set()
+  const names = (file) => {
+    if (seen.has(file) || !existsSync(join(ROOT, file))) return false
+    seen.add(file)
+    const text = readFileSync(join(ROOT, file), 'utf8')
+    return text.includes(VARIABLE) || [...text.matchAll(/ from '(\.[^']+)'/g)].some(([, path]) => names(normalize(join(dirname(file), path))))
+  }
+  return files.some(names)
 }
 
-/**
- * Starts the private Tor network of this run: it takes its twenty seconds once, not once a test. It is up when it
- * writes `SOTTO_TORNET=` and its folder, and ends with its stdin, however we end.
- */
+/** Starts the private Tor network of this run: its twenty seconds are waited for once, not once a test. */
 export async function startTornet() {
   say('starting a private Tor network for the tests')
-  const child = spawn(process.execPath, [PROGRAM], { cwd: ROOT, stdio: ['pipe', 'pipe', 'inherit'] })
+  const child = spawn(process.execPath, [PROGRAM, 'start', FOLDER], { cwd: ROOT, stdio: ['ignore', 'pipe', 'pipe'] })
   const closed = new Promise((resolve) => child.once('close', resolve))
-  const folder = await Promise.race([closed.then(() => undefined), readFolder(child.stdout)])
-  if (folder === undefined) throw new Failure('The private Tor network did not start.', 'Run `npm run tornet` to see why.')
-  child.stdout.resume()
-  return {
-    env: { [VARIABLE]: folder },
-    stop: () => {
-      child.stdin.end()
-      child.kill('SIGTERM')
-      return closed
-    },
+  let output = ''
+  const ready = new Promise((resolve) => {
+    for (const stream of [child.stdout, child.stderr]) {
+      stream.setEncoding('utf8').on('data', (text) => {
+        output += text
+        if (/^ready after/m.test(output)) resolve(true)
+      })
+    }
+  })
+  const stop = () => {
+    child.kill('SIGTERM')
+    return closed
   }
-}
-
-async function readFolder(stdout) {
-  for await (const line of createInterface({ input: stdout })) {
-    if (line.startsWith(`${VARIABLE}=`)) return line.slice(VARIABLE.length + 1)
-  }
-  return undefined
+  if (await Promise.race([ready, closed.then(() => false)])) return { env: { [VARIABLE]: FOLDER }, stop }
+  throw new Failure('The private Tor network did not start.', 'See it alone: npm run tornet', lastLines(output))
 }
