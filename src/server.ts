@@ -143,7 +143,7 @@ function clientFeatures({ config, accounts, credentials, clock, sessions, instal
     starttls,
     new SaslNegotiation(authenticator, config.auth.attempts_per_stream),
     resourceBinding({ router: installation.router, sessions, tables: installation.tables }, config.limits),
-    ...installation.streamFeatures,
+    ...installation.streamFeatures.client,
   ]
 }
 

@@ -139,7 +139,9 @@ export class TestClient implements Session {
   }
 
   send(stanza: Element): void {
-    if (!this.#ended) this.#received.push(stanza)
+    if (this.#ended) return
+    this.#received.push(stanza)
+    this.#house.installation.tables.session.sent(this, stanza)
   }
 
   end(error?: StreamError): void {
@@ -158,6 +160,7 @@ export class TestClient implements Session {
   /** The client writes stanzas; the server stamps them (RFC 6120 §8.1.2.1). */
   says(xml: string): void {
     for (const stanza of parse(xml)) {
+      this.#house.installation.tables.session.received(this, stanza)
       const { to } = stanza.attrs
       const stamped = stanza.with({ from: this.jid.toString() })
       this.#house.installation.router.submit(

@@ -53,6 +53,7 @@ export class ClientSession implements Session, StreamOwner {
 
   send(stanza: Element): void {
     this.#stream.send(stanza)
+    this.#parts.tables.session.sent(this, stanza)
   }
 
   end(error?: StreamError): void {
@@ -71,6 +72,7 @@ export class ClientSession implements Session, StreamOwner {
     if (received.namespace !== NS_CLIENT || (name !== 'message' && name !== 'presence' && name !== 'iq')) {
       return this.#nonza(received)
     }
+    this.#parts.tables.session.received(this, received)
     const { from, to } = received.attrs
     if (from !== undefined && from !== this.#from) this.#checkFrom(from)
     const target = to === undefined ? this.account : Jid.parse(to)
@@ -97,7 +99,7 @@ export class ClientSession implements Session, StreamOwner {
   #nonza(received: Element): void {
     const route = this.#parts.tables.nonza('client', received.namespace, received.name)
     if (route === undefined) throw new StreamError('unsupported-stanza-type')
-    route.handle(this.#stream, received)
+    route.handle(this.#stream, received, this)
   }
 
   /** RFC 6120 §8.1.2.1: a `from` that is neither the full nor the bare JID is a stream error. */

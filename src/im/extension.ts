@@ -23,7 +23,7 @@ export const instantMessaging: Extension = {
   }],
   features: { server: [NS_ROSTER] },
   migrations: ROSTER_MIGRATIONS,
-  streamFeatures: [informative(NS_ROSTER_VERSIONING, 'ver'), informative(NS_PRE_APPROVAL, 'sub')],
+  streamFeatures: { client: [informative(NS_ROSTER_VERSIONING, 'ver'), informative(NS_PRE_APPROVAL, 'sub')] },
 
   install(host) {
     const rosters = new Rosters(host)
@@ -43,7 +43,11 @@ export const instantMessaging: Extension = {
       ],
       session: { ended: (session) => presence.ended(session) },
       account: {
-        deleted: (account) => forget(host, account, rosters, handshake),
+        deleted: (account) => {
+          // Its contacts see it leave while the roster still tells who they are.
+          for (const session of host.sessions.of(account).values()) presence.ended(session)
+          forget(host, account, rosters, handshake)
+        },
         exported: (account) => ({ roster: [...rosters.of(account).all()].map((item) => ({ ...item, jid: item.jid.toString() })) }),
       },
       delivery,

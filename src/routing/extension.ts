@@ -91,8 +91,8 @@ export interface NonzaRoute {
   readonly namespace: string
   /** Whose streams: those of clients once bound, or those of servers from the start (dialback comes before trust). */
   readonly on: 'client' | 'server'
-  /** @throws StreamError */
-  handle(stream: Stream, nonza: Element): void
+  /** `session` is the one that is bound on the stream; undefined on streams of servers. @throws StreamError */
+  handle(stream: Stream, nonza: Element, session: Session | undefined): void
 }
 
 export interface SessionHooks {
@@ -102,6 +102,10 @@ export interface SessionHooks {
   available?(session: Session): void
   /** It is gone, for whatever reason, and can be sent nothing any more. Called once per bound session. */
   ended?(session: Session): void
+  /** A stanza came by its stream; called before anything else sees it, malformed addresses included (XEP-0198 §5). */
+  received?(session: Session, stanza: Element): void
+  /** A stanza was given to its stream. */
+  sent?(session: Session, stanza: Element): void
 }
 
 export interface AccountHooks {
@@ -212,7 +216,11 @@ export interface Extension {
   /** disco#info features of a served domain, and of an account's bare JID. */
   readonly features?: { readonly server?: readonly string[]; readonly account?: readonly string[] }
   readonly migrations?: readonly Migration[]
-  readonly streamFeatures?: readonly StreamFeature<Stream>[]
+  /** Offered on streams of clients, and on those of servers. */
+  readonly streamFeatures?: {
+    readonly client?: readonly StreamFeature<Stream>[]
+    readonly server?: readonly StreamFeature<Stream>[]
+  }
   /** Called once, after all migrations. */
   install(host: Host): Handlers
 }

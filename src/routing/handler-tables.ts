@@ -1,4 +1,5 @@
 import type { Log } from '../log.ts'
+import type { Element } from '../xml/element.ts'
 import type { Jid } from '../xmpp/jid.ts'
 import type { Envelope, StanzaKind } from './envelope.ts'
 import type {
@@ -24,7 +25,9 @@ export class HandlerTables {
   readonly commands = new Map<string, CommandRoute>()
   readonly #iq = { server: { get: names<IqRoute>(), set: names<IqRoute>() }, account: { get: names<IqRoute>(), set: names<IqRoute>() } }
   readonly #nonzas = { client: names<NonzaRoute>(), server: names<NonzaRoute>() }
-  readonly #sessionHooks: { readonly owner: string; readonly hooks: SessionHooks }[] = []
+  readonly #sessionHooks: Readonly<Record<keyof SessionHooks, SessionHook[]>> = {
+    bound: [], available: [], ended: [], received: [], sent: [],
+  }
   readonly #accountHooks: { readonly owner: string; readonly hooks: AccountHooks }[] = []
   readonly #log: Log
   #delivery: Delivery | undefined
@@ -49,7 +52,12 @@ export class HandlerTables {
       this.commands.set(route.name, route)
     }
     this.pages.push(...handlers.pages ?? [])
-    if (handlers.session !== undefined) this.#sessionHooks.push({ owner, hooks: handlers.session })
+    for (const event of SESSION_EVENTS) {
+      const { session: hooks } = handlers
+      if (hooks?.[event] !== undefined) {
+        this.#sessionHooks[event].push({ owner, call: (session, stanza) => hooks[event]?.(session, stanza) })
+      }
+    }
     if (handlers.account !== undefined) this.#accountHooks.push({ owner, hooks: handlers.account })
     if (handlers.delivery !== undefined) this.#delivery = only(this.#delivery, handlers.delivery, `${owner}: delivery`)
     if (handlers.remote !== undefined) this.#remote = only(this.#remote, handlers.remote, `${owner}: remote delivery`)
@@ -87,6 +95,8 @@ export class HandlerTables {
     bound: (session) => this.#tell('bound', session),
     available: (session) => this.#tell('available', session),
     ended: (session) => this.#tell('ended', session),
+    received: (session, stanza) => this.#tell('received', session, stanza),
+    sent: (session, stanza) => this.#tell('sent', session, stanza),
   }
 
   readonly account = {
@@ -108,10 +118,12 @@ export class HandlerTables {
     },
   } as const satisfies Required<AccountHooks>
 
-  #tell(event: keyof SessionHooks, session: Session): void {
-    for (const { owner, hooks } of this.#sessionHooks) {
+  #tell(event: 'bound' | 'available' | 'ended', session: Session): void
+  #tell(event: 'received' | 'sent', session: Session, stanza: Element): void
+  #tell(event: keyof SessionHooks, session: Session, stanza?: Element): void {
+    for (const { owner, call } of this.#sessionHooks[event]) {
       try {
-        hooks[event]?.(session)
+        call(session, stanza as Element) // as the overloads say: those that take one get one
       } catch (cause) {
         this.#log.error('session.hook-failed', { part: owner }, cause)
       }
@@ -128,6 +140,13 @@ export class HandlerTables {
       }
     }
   }
+}
+
+const SESSION_EVENTS = ['bound', 'available', 'ended', 'received', 'sent'] as const satisfies readonly (keyof SessionHooks)[]
+
+interface SessionHook {
+  readonly owner: string
+  readonly call: (session: Session, stanza: Element) => void
 }
 
 function byKind<T>(): ByKind<T> {

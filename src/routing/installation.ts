@@ -1,5 +1,3 @@
-import type { StreamFeature } from '../stream/feature.ts'
-import type { Stream } from '../stream/stream.ts'
 import type { Extension, Host } from './extension.ts'
 import { HandlerTables } from './handler-tables.ts'
 import { Requests } from './requests.ts'
@@ -12,7 +10,7 @@ export interface Installation {
   readonly host: Host
   readonly router: Router
   readonly tables: HandlerTables
-  readonly streamFeatures: readonly StreamFeature<Stream>[]
+  readonly streamFeatures: Required<NonNullable<Extension['streamFeatures']>>
 }
 
 /**
@@ -35,5 +33,9 @@ export function install(extensions: readonly Extension[], ground: Ground): Insta
   for (const { name, migrations } of extensions) if (migrations !== undefined) ground.database.migrate(name, migrations)
   for (const extension of extensions) tables.install(extension.name, extension.install(host))
   tables.seal()
-  return { host, router, tables, streamFeatures: extensions.flatMap((extension) => extension.streamFeatures ?? []) }
+  const streamFeatures = {
+    client: extensions.flatMap((extension) => extension.streamFeatures?.client ?? []),
+    server: extensions.flatMap((extension) => extension.streamFeatures?.server ?? []),
+  }
+  return { host, router, tables, streamFeatures }
 }
