@@ -10,7 +10,6 @@ import { ControlClient, type Operator } from './operate/control-client.ts'
 import { controlPath } from './operate/control-protocol.ts'
 import { EXIT_CODES } from './operate/exit-code.ts'
 import { failureOf } from './operate/failure.ts'
-import { openOffline, startServer } from './server.ts'
 
 const SIGNALS = ['SIGTERM', 'SIGINT', 'SIGHUP'] as const
 
@@ -39,6 +38,7 @@ async function start(config: Config, file: string | undefined): Promise<void> {
     }
     for (const signal of SIGNALS) process.on(signal, received)
   })
+  const { startServer } = await import('./server.ts')
   const console = new Console(process.stdout, systemClock, `${thisProgram(file)} account add NAME`)
   try {
     // Where the signal comes first nobody is served yet, so nobody needs a farewell.
@@ -53,7 +53,11 @@ async function start(config: Config, file: string | undefined): Promise<void> {
 }
 
 async function operator(config: Config): Promise<Operator> {
-  return await ControlClient.connect(controlPath(config)) ?? await openOffline(config)
+  const client = await ControlClient.connect(controlPath(config))
+  if (client !== undefined) return client
+  // Loaded where it is needed: it is most of the program, and a question to the running server needs none of it.
+  const { openOffline } = await import('./server.ts')
+  return openOffline(config)
 }
 
 /** Says what went wrong, once, and ends the process. */

@@ -35,7 +35,8 @@ const EXIT_OF: Readonly<Record<CommandErrorCode, Exit>> = {
 /** One line: the address, the key that says so, and the remedy. */
 export function listenRemedy(error: ListenError, config: Config | undefined): string {
   const index = config?.listeners.findIndex(({ address, port }) => `${address}:${port}` === error.where) ?? -1
-  const key = index < 0 ? 'files.runtime' : `listeners[${index}].port`
+  if (index < 0) return `${error.message} (files.runtime). Stop the other server, or name a folder that this user may write to.`
+  const key = `listeners[${index}].port`
   return `${error.message} (${key}). ${REMEDIES[error.code] ?? `Write another value for ${key}`}.`
 }
 
