@@ -89,16 +89,22 @@ export class StartTag {
 /** Looks for the `>` that ends a start tag, piece by piece. */
 export class StartTagEnd {
   #quote = 0
+  /** The last code unit that was no white space. */
+  #before = 0
 
-  /** Does the tag end in this piece? The first piece begins behind the `<`. @throws XmlError at another `<` */
+  /** Does the tag end in this piece? The first piece begins behind the `<`. @throws XmlError where it never can */
   isIn(piece: string): boolean {
     for (let at = 0; at < piece.length; at++) {
       const unit = piece.charCodeAt(at)
       if (unit === LESS) throw malformed('< in a tag')
       if (this.#quote !== 0) {
         if (unit === this.#quote) this.#quote = 0
-      } else if (unit === QUOTE || unit === APOSTROPHE) this.#quote = unit
-      else if (unit === GREATER) return true
+      } else if (unit === QUOTE || unit === APOSTROPHE) {
+        // Otherwise a stray quote would swallow what follows, until the limit.
+        if (this.#before !== EQUALS) throw malformed('a quote where no value is')
+        this.#quote = unit
+      } else if (unit === GREATER) return true
+      if (!isSpace(unit)) this.#before = unit
     }
     return false
   }

@@ -13,12 +13,15 @@ const OLD_HANGUL_JAMO = /^[\u1100-\u11ff\ua960-\ua97c\ud7b0-\ud7c6\ud7cb-\ud7fb]
 const IGNORABLE = /^[\p{Default_Ignorable_Code_Point}\p{Noncharacter_Code_Point}\p{Cc}\p{Cn}]$/u
 const LETTERS_AND_DIGITS = /^[\p{Ll}\p{Lu}\p{Lo}\p{Nd}\p{Lm}\p{Mn}\p{Mc}]$/u
 const FREEFORM = /^[\p{Lt}\p{Nl}\p{No}\p{Me}\p{Zs}\p{S}\p{P}]$/u
+const ARABIC_DIGITS = /[\u0660-\u0669]/
+const EXTENDED_ARABIC_DIGITS = /[\u06f0-\u06f9]/
 
 /**
  * Does every code point belong to that class, where it stands (RFC 8264 §8; the order of the questions is that of the
  * specification's algorithm)? Code points that this Unicode does not know belong to none.
  */
 export function belongsTo(text: string, stringClass: StringClass): boolean {
+  if (ARABIC_DIGITS.test(text) && EXTENDED_ARABIC_DIGITS.test(text)) return false
   const points = Array.from(text)
   return points.every((point, at) => {
     if (ASCII.test(point) || ALWAYS_VALID.test(point)) return true
@@ -60,8 +63,8 @@ function mayStand(text: string, points: readonly string[], at: number): boolean 
     case '\u0375': return /\p{Script=Greek}/u.test(after)
     case '\u05f3': case '\u05f4': return /\p{Script=Hebrew}/u.test(before)
     case '\u30fb': return /[\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Han}]/u.test(text)
-    // The two sets of Arabic digits never mix.
-    default: return !(point < '\u06f0' ? /[\u06f0-\u06f9]/ : /[\u0660-\u0669]/).test(text)
+    // Arabic digits, of which `belongsTo` has seen one kind only.
+    default: return true
   }
 }
 
