@@ -104,7 +104,22 @@ const links: Law = (tree) => [...tree].filter(([file]) => file.endsWith('.md')).
   })
 })
 
-const LAWS: readonly Law[] = [floors, cycles, lengths, names, extensions, moduleState, exported, links]
+/** What others wrote is known in as few places as can be, and docs/dependencies.md knows them all. */
+const dependencies: Law = (tree) => {
+  const { dependencies: declared = {} } = JSON.parse(tree.get('package.json') ?? '{}') as { dependencies?: Record<string, string> }
+  const rows = packageRows(tree.get('docs/dependencies.md') ?? '')
+  const imports = sources(tree).flatMap(([file, text]) => packagesOf(text).map((name) => [name, file] as const))
+  return [
+    ...Object.keys(declared).filter((name) => !rows.some(([row]) => row === name)).map((name) => `${name} has no row in docs/dependencies.md`),
+    ...rows.flatMap(([name, files]) => Object.hasOwn(declared, name)
+      ? files.filter((file) => !imports.some(([one, at]) => one === name && at === file)).map((file) => `${file} does not import ${name}, as docs/dependencies.md says`)
+      : [`docs/dependencies.md has a row for ${name}, which is no dependency`]),
+    ...imports.filter(([name, file]) => !rows.some(([row, files]) => row === name && files.includes(file)))
+      .map(([name, file]) => `${file} imports ${name}, and docs/dependencies.md does not say so`),
+  ]
+}
+
+const LAWS: readonly Law[] = [floors, cycles, lengths, names, extensions, moduleState, exported, links, dependencies]
 
 function sources(tree: Tree): (readonly [string, string])[] {
   return [...tree].filter(([file]) => file.startsWith('src/') && file.endsWith('.ts') && !OUTSIDE.test(file))
@@ -119,6 +134,20 @@ function roomOf(file: string): string {
 function importsOf(file: string, text: string): string[] {
   return [...text.matchAll(/(?:\bfrom|\bimport)\s*\(?\s*'(\.[^']*)'/g)]
     .map(([, target = '']) => posix.join(posix.dirname(file), target))
+}
+
+/** Names of the packages that a file imports; what Node brings is none. */
+function packagesOf(text: string): string[] {
+  return [...new Set([...text.matchAll(/(?:\bfrom |\bimport\b\s*\(?\s*)'((?:@[\w.-]+\/)?[\w-][\w.-]*)(?:\/[^']*)?'/g)].map(([, name = '']) => name))]
+}
+
+/** The table's rows: each package of the first cell with the files in the last one. */
+function packageRows(page: string): [name: string, files: string[]][] {
+  return page.split('\n').filter((line) => line.startsWith('| ') && !/^\| (Package|---) /.test(line)).flatMap((line) => {
+    const cells = line.split('|').slice(1, -1)
+    const files = [...(cells.at(-1) ?? '').matchAll(/`([^`]+)`/g)].map(([, file = '']) => file)
+    return (cells[0] ?? '').split(',').map((name): [string, string[]] => [name.trim(), files])
+  })
 }
 
 function linesOf(text: string): number {
@@ -136,10 +165,12 @@ function readTree(root: string, folder = ''): Map<string, string> {
     const path = posix.join(folder, entry.name)
     if (['.git', 'node_modules', 'dist', 'data'].includes(entry.name)) continue
     if (entry.isDirectory()) for (const [file, text] of readTree(root, path)) tree.set(file, text)
-    else tree.set(path, /\.(ts|md)$/.test(path) ? readFileSync(join(root, path), 'utf8') : '')
+    else tree.set(path, /(\.(ts|md)|^package\.json)$/.test(path) ? readFileSync(join(root, path), 'utf8') : '')
   }
   return tree
 }
+
+const DEPENDENCIES = '| Package | Named in |\n| --- | --- |\n| package | `src/xep/0199-ping.ts` |\n'
 
 describe('the shape of the house', () => {
   const root = dirname(dirname(import.meta.dirname))
@@ -161,6 +192,8 @@ describe('the shape of the house', () => {
     ['src/net/dial.ts', ''],
     ['src/log.ts', ''],
     ['src/install.mjs', ''],
+    ['package.json', '{ "dependencies": { "package": "1.0.0" } }'],
+    ['docs/dependencies.md', DEPENDENCIES],
     ['test/xep/0199-ping.test.ts', ''],
   ]
 
@@ -202,6 +235,14 @@ describe('the shape of the house', () => {
       'src/net/dial.ts:1 is mutable state of the module'],
     ['a default export', 'src/net/dial.ts', 'export default 1', 'src/net/dial.ts has a default export'],
     ['an export from elsewhere', 'src/tor/control.ts', `export { x } from './process.ts'`, 'src/tor/control.ts exports what another file owns'],
+    ['a row without its package', 'docs/dependencies.md', DEPENDENCIES.replace('| package ', '| parcel, package '),
+      'docs/dependencies.md has a row for parcel, which is no dependency'],
+    ['a row that names another file', 'docs/dependencies.md', DEPENDENCIES.replace('` |', '`, `src/log.ts` |'),
+      'src/log.ts does not import package, as docs/dependencies.md says'],
+    ['a package imported elsewhere', 'src/log.ts', `import x from 'package/x.js'\nimport y from 'node:fs'`,
+      'src/log.ts imports package, and docs/dependencies.md does not say so'],
+    ['a dependency that nothing names', 'package.json', '{ "dependencies": { "package": "1.0.0", "@a/b": "1.0.0" } }',
+      '@a/b has no row in docs/dependencies.md'],
     ['a broken link', 'docs/a.md', '[gone](b.md)', 'docs/a.md links to b.md, which is not there'],
   ]
 
