@@ -6,7 +6,7 @@ import type { Config, ListenerConfig } from './schema.ts'
 
 /** What is wrong between values that are each right by themselves, and with the files that they name. */
 export function contradictions(config: Config, now: number): Complaint[] {
-  return [...ofDomains(config, now), ...ofListeners(config), ...ofKeys(config), ...ofTor(config)]
+  return [...ofDomains(config, now), ...ofListeners(config), ...ofKeys(config), ...ofTor(config), ...ofLimits(config)]
 }
 
 function ofDomains({ domains }: Config, now: number): Complaint[] {
@@ -109,4 +109,13 @@ function ofTor({ tor }: Config): Complaint[] {
     })
   }
   return complaints
+}
+
+function ofLimits({ limits }: Config): Complaint[] {
+  if (limits.outbox >= limits.stanza) return []
+  return [{
+    key: 'limits.outbox',
+    problem: 'a stanza of the size that limits.stanza allows would end the stream of whom it is for',
+    remedy: 'Let limits.outbox be as much as limits.stanza, better several times as much',
+  }]
 }

@@ -2,27 +2,35 @@ import { z } from 'zod'
 import { LOG_LEVELS } from '../log.ts'
 import { domainName, ONION } from './domain-name.ts'
 
-const UNITS = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const
-const SIZES = { B: 1, kB: 1024, MB: 1024 * 1024 } as const
+const TIMES: ReadonlyMap<string, number> = new Map([['ms', 1], ['s', 1000], ['m', 60_000], ['h', 3_600_000], ['d', 86_400_000]])
+const SIZES: ReadonlyMap<string, number> = new Map([['B', 1], ['kB', 1024], ['MB', 1024 * 1024]])
+type Units = typeof TIMES
+
+/** Milliseconds; a timer of Node ends at 2^31, and one that is set for longer ends at once. */
+const LONGEST_TIME = 24 * 86_400_000
 
 /** A time with its unit, as text: "500ms", "30s", "5m". Parsed to milliseconds. */
-const duration = (standard: string) => z.string().default(standard).transform((text, context) => {
-  const [, number, unit] = /^(\d{1,9})(ms|s|m|h|d)$/.exec(text) ?? []
-  if (number !== undefined && unit !== undefined) return Number(number) * UNITS[unit as keyof typeof UNITS] // the pattern allows no other
-  context.addIssue({ code: 'custom', message: 'no time', params: { form: 'a time with its unit: "500ms", "30s", "5m", "1h" or "7d"' } })
-  return z.NEVER
-})
+const duration = (standard: string) =>
+  quantity(standard, TIMES, 'a time with its unit ("500ms", "30s", "5m", "1h", "7d")', 1, LONGEST_TIME)
 
 /** A number of bytes with its unit, as text: "8kB", "1MB". Parsed to bytes; kB are 1024 bytes. */
-const size = (standard: string, least = 1) => z.string().default(standard).transform((text, context) => {
-  const [, number, unit] = /^(\d{1,9})(B|kB|MB)$/.exec(text) ?? []
-  const bytes = number === undefined || unit === undefined ? 0 : Number(number) * SIZES[unit as keyof typeof SIZES] // the pattern allows no other
-  if (bytes >= least) return bytes
-  context.addIssue({ code: 'custom', message: 'no size', params: {
-    form: `a size with its unit: "512B", "8kB" or "1MB"${least > 1 ? `, ${least / SIZES.kB}kB or more` : ''}`,
-  } })
-  return z.NEVER
-})
+const size = (standard: string, least = '1B') =>
+  quantity(standard, SIZES, `a size with its unit ("512B", "8kB", "1MB"), ${least} or more`, valueOf(least, SIZES), 2 ** 40)
+
+function quantity(standard: string, units: Units, form: string, least: number, most: number) {
+  return z.string().default(standard).transform((text, context) => {
+    const value = valueOf(text, units)
+    if (value >= least && value <= most) return value
+    const message = Number.isNaN(value) ? 'without a number or unit' : value < least ? 'too little' : 'too much'
+    context.addIssue({ code: 'custom', message, params: { form } })
+    return z.NEVER
+  })
+}
+
+function valueOf(text: string, units: Units): number {
+  const [, number = '', unit = ''] = /^(\d{1,9})([a-zA-Z]{1,2})$/.exec(text) ?? []
+  return Number(number) * (units.get(unit) ?? Number.NaN)
+}
 
 const count = (standard: number, least = 1, most = 1_000_000) => z.int().min(least).max(most).default(standard)
 const port = z.int().min(0).max(65_535)
@@ -80,7 +88,7 @@ const file = z.strictObject({
     plain: z.boolean().default(true),
     downgrade_protection: z.boolean().default(true),
     scram_iterations: count(100_000, 100_000, 10_000_000),
-    argon2_memory: size('19456kB', 7 * SIZES.MB),
+    argon2_memory: size('19456kB', '7MB'),
     argon2_passes: count(2, 1, 64),
     argon2_parallel: count(2, 1, 64),
     argon2_queue: count(64, 1, 10_000),
@@ -90,9 +98,10 @@ const file = z.strictObject({
     attempts_per_stream: count(3, 1, 20),
   }).prefault({}),
   limits: z.strictObject({
-    stream_header: size('8kB'),
-    stanza_before_login: size('16kB'),
-    stanza: size('256kB'),
+    stream_header: size('8kB', '1kB'),
+    stanza_before_login: size('16kB', '1kB'),
+    // RFC 6120 §13.12: the limit "MUST NOT be smaller than 10000 bytes".
+    stanza: size('256kB', '10kB'),
     depth: count(64, 4, 256),
     time_to_login: duration('60s'),
     streams_per_peer: count(32),

@@ -35,7 +35,7 @@ describe('the operator\'s commands', () => {
   before(async () => {
     folder = mkdtempSync(join(tmpdir(), 'sotto-account-'))
     const file = join(folder, 'sotto.toml')
-    writeFileSync(file, '[[domains]]\nname = "capulet.lit"\n[[domains]]\nname = "onion"\n[auth]\nargon2_memory = "64kB"\nargon2_passes = 1')
+    writeFileSync(file, '[[domains]]\nname = "capulet.lit"\n[[domains]]\nname = "onion"\n[auth]\nargon2_memory = "7168kB"\nargon2_passes = 1')
     house = await openHouse(loadConfig(file, { cwd: folder }), systemClock, createLog({ level: 'silent', roster: false }), [
       onionCommands(() => tor),
     ])

@@ -9,7 +9,7 @@ import { after, afterEach, before, describe, test } from 'node:test'
 import { text } from 'node:stream/consumers'
 
 const MAIN = join(dirname(dirname(import.meta.dirname)), 'src', 'main.js')
-const CONFIG = '[tor]\nenabled = false\n[auth]\nargon2_memory = "64kB"\nargon2_passes = 1\n[[listeners]]\nkind = "c2s"\nport = 0\n'
+const CONFIG = '[tor]\nenabled = false\n[auth]\nargon2_memory = "7168kB"\nargon2_passes = 1\n[[listeners]]\nkind = "c2s"\nport = 0\n'
 
 let folder = ''
 const running: ChildProcess[] = []
