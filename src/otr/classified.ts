@@ -1,6 +1,6 @@
 import type { Addressing, MessageType, Version } from './header.ts'
 
-/** What a whole body is. Only the first four kinds may go on, a fragment not before the message it belongs to is whole. */
+/** What a whole body is. The first four may go on; a fragment not before the message it belongs to is whole. */
 export type Classified = Query | ErrorText | Encoded | Fragment | Unacceptable
 
 /** An offer to start OTR. Only `canonical` may be relayed: what a client writes after the versions is plain text. */

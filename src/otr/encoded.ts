@@ -1,4 +1,6 @@
-import { DEFAULT_SETTINGS, malformed, type Encoded, type KeyMemory, type OtrSettings, type Unacceptable } from './classified.ts'
+import {
+  DEFAULT_SETTINGS, malformed, type Encoded, type KeyMemory, type OtrSettings, type Unacceptable,
+} from './classified.ts'
 import { isGroupElement, LEAST_KEY_BYTES, MOST_KEY_BYTES } from './dh.ts'
 import { LEAST_INSTANCE_TAG, messageType, type Addressing, type MessageType } from './header.ts'
 import { Reader } from './reader.ts'
@@ -7,7 +9,8 @@ import { isText } from './text.ts'
 export const ENCODED_PREFIX = '?OTR:'
 
 /** AES in counter mode keeps the length of g^x with its four bytes of length; a shorter g^x comes once in 2^96. */
-const ENCRYPTED_KEY_BYTES = { least: 180, most: 196 }
+const LEAST_ENCRYPTED_KEY_BYTES = 180
+const MOST_ENCRYPTED_KEY_BYTES = 196
 const HASH_BYTES = 32
 const REVEALED_KEY_BYTES = 16
 const LEAST_SIGNATURE_BYTES = 450
@@ -21,7 +24,9 @@ const MOST_REVEALED_MAC_KEYS = 64
  * field by field to the exact end, ranges, membership of keys in the group, and that nothing which ought to be
  * ciphertext is text. Linear in the body's length.
  */
-export function readEncoded(body: string, settings: OtrSettings = DEFAULT_SETTINGS, keys?: KeyMemory): Encoded | Unacceptable {
+export function readEncoded(
+  body: string, settings: OtrSettings = DEFAULT_SETTINGS, keys?: KeyMemory,
+): Encoded | Unacceptable {
   if (!body.startsWith(ENCODED_PREFIX) || !body.endsWith('.')) return malformed('not ?OTR:….')
   if (body.length > settings.maximumBody) return malformed('too long')
   const base64 = body.slice(ENCODED_PREFIX.length, -1)
@@ -53,12 +58,15 @@ export function tagFlaw({ senderTag, receiverTag }: Addressing, mayBeUnknown: bo
   return senderTag === receiverTag ? 'equal tags' : undefined
 }
 
-function fieldFlaw(type: MessageType, reader: Reader, settings: OtrSettings, keys: KeyMemory | undefined): string | undefined {
+function fieldFlaw(
+  type: MessageType, reader: Reader, settings: OtrSettings, keys: KeyMemory | undefined,
+): string | undefined {
   switch (type) {
     case 'dh-commit': return commitFlaw(reader)
     case 'dh-key': return keyFlaw(reader.field(), keys)
     case 'reveal-signature':
-      return reader.field().length === REVEALED_KEY_BYTES ? signatureFlaw(reader, settings) : 'revealed key length'
+      if (reader.field().length !== REVEALED_KEY_BYTES) return 'revealed key length'
+      return signatureFlaw(reader, settings)
     case 'signature': return signatureFlaw(reader, settings)
     case 'data': return dataFlaw(reader, keys)
   }
@@ -66,14 +74,16 @@ function fieldFlaw(type: MessageType, reader: Reader, settings: OtrSettings, key
 
 function commitFlaw(reader: Reader): string | undefined {
   const encrypted = reader.field()
-  if (encrypted.length < ENCRYPTED_KEY_BYTES.least || encrypted.length > ENCRYPTED_KEY_BYTES.most) return 'encrypted key length'
+  const { length } = encrypted
+  if (length < LEAST_ENCRYPTED_KEY_BYTES || length > MOST_ENCRYPTED_KEY_BYTES) return 'encrypted key length'
   if (isText(encrypted)) return 'encrypted key is text'
   return reader.field().length === HASH_BYTES ? undefined : 'hash length'
 }
 
 function signatureFlaw(reader: Reader, settings: OtrSettings): string | undefined {
   const encrypted = reader.field()
-  if (encrypted.length < LEAST_SIGNATURE_BYTES || encrypted.length > settings.maximumSignature) return 'signature length'
+  const { length } = encrypted
+  if (length < LEAST_SIGNATURE_BYTES || length > settings.maximumSignature) return 'signature length'
   if (isText(encrypted)) return 'signature is text'
   reader.bytes(MAC_BYTES)
   return undefined

@@ -17,7 +17,8 @@ const CODE = /^ ?(ERROR_[123])(?![0-9A-Za-z_])/
 export function readError(body: string): ErrorText {
   const text = body.slice(ERROR_PREFIX.length)
   const code = CODE.exec(text)?.[1]
-  return { kind: 'error', canonical: `${ERROR_PREFIX} ${code === undefined ? '' : `${code}: `}${sentence(text.toLowerCase())}` }
+  const prefix = code === undefined ? ERROR_PREFIX : `${ERROR_PREFIX} ${code}:`
+  return { kind: 'error', canonical: `${prefix} ${sentence(text.toLowerCase())}` }
 }
 
 function sentence(text: string): string {

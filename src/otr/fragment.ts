@@ -20,7 +20,9 @@ export const BEGINNING_CHARACTERS = BEGINNING.length
  * `?OTR:` base64 `.` at its place. libotr puts any text together and shows what is no OTR message in the end, so
  * the first piece must already begin like one.
  */
-export function readFragment(body: string, settings: OtrSettings, keys: KeyMemory | undefined): Fragment | Unacceptable {
+export function readFragment(
+  body: string, settings: OtrSettings, keys: KeyMemory | undefined,
+): Fragment | Unacceptable {
   if (body.length > settings.maximumBody) return malformed('too long')
   const header = readHeader(body)
   if (header === undefined) return malformed('fragment syntax')
@@ -87,5 +89,6 @@ function afterPrefixTail(piece: string, index: number): string | undefined {
   const colon = piece.indexOf(':')
   if (colon < 0) return piece
   const tail = piece.slice(0, colon + 1)
-  return tail.length <= ENCODED_PREFIX.length + 1 - index && ENCODED_PREFIX.endsWith(tail) ? piece.slice(colon + 1) : undefined
+  const isPossible = tail.length <= ENCODED_PREFIX.length + 1 - index && ENCODED_PREFIX.endsWith(tail)
+  return isPossible ? piece.slice(colon + 1) : undefined
 }

@@ -75,7 +75,8 @@ export class Fragments<Stanza> {
       return { outcome: 'refused', reason: 'too many fragments held' }
     }
     const series: Series<Stanza> = {
-      name, tags, sender, first, failed: false, pieces: [first.piece], stanzas: [stanza], length: first.piece.length, held: cost(first),
+      name, tags, sender, first, failed: false,
+      pieces: [first.piece], stanzas: [stanza], length: first.piece.length, held: cost(first),
       deadline: this.#clock.after(HOLD_MILLISECONDS, () => this.#end(series)),
     }
     const conversations = this.#series.get(name)

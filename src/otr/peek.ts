@@ -44,7 +44,8 @@ function peekEncoded(body: string): Peeked | undefined {
 function peekFragment(body: string): Peeked | undefined {
   const [, sender, receiver] = body.slice(0, 64).split(/[|,]/, 3)
   if (sender === undefined || receiver === undefined) return undefined
-  return { kind: 'fragment', version: 3, senderTag: parseInt(sender, 16) >>> 0, receiverTag: parseInt(receiver, 16) >>> 0 }
+  const [senderTag, receiverTag] = [parseInt(sender, 16) >>> 0, parseInt(receiver, 16) >>> 0]
+  return { kind: 'fragment', version: 3, senderTag, receiverTag }
 }
 
 /** Policy leaves nothing but the canonical form, `?OTRv2?`, `?OTRv3?` or `?OTRv23?`. */

@@ -24,7 +24,7 @@ export function rebuildVcard(card: Element): Element {
       element(NS_VCARD, 'BINVAL', {}, image)))
 }
 
-/** The items of an avatar node (XEP-0084 §4) in the namespace of pubsub or of its events; undefined for other nodes. */
+/** The items of an avatar node (XEP-0084 §4), in the namespace of pubsub or of its events; undefined for others. */
 export function rebuildAvatarItems(items: Element): Element | undefined {
   const node = items.attrs['node']
   if (node !== NS_AVATAR_DATA && node !== NS_AVATAR_METADATA) return undefined
@@ -35,7 +35,7 @@ export function rebuildAvatarItems(items: Element): Element | undefined {
   return element(items.namespace, 'items', { node }, element(items.namespace, 'item', { id }, payload))
 }
 
-/** XEP-0084 §4.2.3: a notification of new metadata; undefined for every other event. */
+/** XEP-0084 §3.3: a notification of new metadata; undefined for every other event. */
 export function rebuildAvatarEvent(message: Element): Element | undefined {
   const items = message.child('event', NS_PUBSUB_EVENT)?.child('items', NS_PUBSUB_EVENT)
   if (items === undefined || items.attrs['node'] !== NS_AVATAR_METADATA) return undefined
@@ -49,7 +49,8 @@ function rebuildData(item: Element): Element | undefined {
 
 /** Without `url`: a client that fetches an image from anywhere tells that place its address. */
 function rebuildMetadata(item: Element): Element {
-  const { id, type, bytes, width, height } = item.child('metadata', NS_AVATAR_METADATA)?.child('info', NS_AVATAR_METADATA)?.attrs ?? {}
+  const described = item.child('metadata', NS_AVATAR_METADATA)?.child('info', NS_AVATAR_METADATA)
+  const { id, type, bytes, width, height } = described?.attrs ?? {}
   const info = {
     id: sha1(id), type: matching(IMAGE_TYPE, type), bytes: matching(NUMBER, bytes),
     width: matching(NUMBER, width), height: matching(NUMBER, height),

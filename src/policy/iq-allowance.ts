@@ -2,7 +2,6 @@ import type { Clock } from '../clock.ts'
 import type { ServedDomains } from '../routing/domains.ts'
 import type { Envelope } from '../routing/envelope.ts'
 import { DROP, type Verdict } from '../routing/extension.ts'
-import type { Jid } from '../xmpp/jid.ts'
 import { StanzaError } from '../xmpp/stanza-error.ts'
 import { questionOf } from './iq-payloads.ts'
 import { Outstanding } from './outstanding.ts'
@@ -37,12 +36,18 @@ export class IqAllowance {
     }
   }
 
-  #isForServer({ from, to, type, directed }: Envelope): boolean {
+  #isForServer(envelope: Envelope): boolean {
+    const { from, to, type, directed } = envelope
     if (!directed) return true
-    if (!this.#domains.serves(to.domain)) return false
+    if (!this.#isForThisServer(envelope)) return false
     if (to.local === '' || to.equals(from.bare)) return true
     // The router lets no answer to a bare JID go further than to the server's own requests.
     return to.isBare && (type === 'result' || type === 'error')
+  }
+
+  /** To a client, a domain served beside its own is another server, whose answers come in like all others. */
+  #isForThisServer({ from, to, origin }: Envelope): boolean {
+    return this.#domains.serves(to.domain) && (origin !== 'client' || to.domain === from.domain)
   }
 
   #judgeRequest(envelope: Envelope): Verdict {
@@ -53,7 +58,10 @@ export class IqAllowance {
     if (id === undefined) return BAD_REQUEST
     const rebuilt = question.request(payload, envelope)
     if (rebuilt === undefined) return ITEM_NOT_FOUND
-    if (!this.#isAnsweredHere(envelope.to)) this.#outstanding.expect(envelope.from, envelope.to, id, { question, payload: rebuilt })
+    // The server answers for its accounts: that answer is no stanza that comes by here.
+    if (!envelope.to.isBare || !this.#isForThisServer(envelope)) {
+      this.#outstanding.expect(envelope.from, envelope.to, id, { question, payload: rebuilt })
+    }
     return { deliver: [rebuild(envelope, 'get', rebuilt)] }
   }
 
@@ -70,10 +78,5 @@ export class IqAllowance {
   #judgeError(envelope: Envelope): Verdict {
     this.#outstanding.settle(envelope.from, envelope.to, envelope.element.attrs['id'] ?? '')
     return { deliver: [rebuildError(envelope)] }
-  }
-
-  /** The server answers for its accounts: that answer is no stanza that comes by here. */
-  #isAnsweredHere(to: Jid): boolean {
-    return to.isBare && this.#domains.serves(to.domain)
   }
 }

@@ -105,7 +105,7 @@ const vcard: Question = {
   result: (payload) => rebuildVcard(payload),
 }
 
-/** XEP-0084 §4.2.4: avatars of an account; no other node. */
+/** XEP-0084 §3.4: avatars of an account; no other node. */
 const avatar: Question = {
   name: 'pubsub',
   namespace: NS_PUBSUB,
@@ -124,8 +124,8 @@ const avatar: Question = {
   },
 }
 
-const QUESTIONS: ReadonlyMap<string, Question> = new Map(
-  [discoInfo, discoItems, ping, version, time, lastActivity, vcard, avatar].map((question) => [question.namespace, question]))
+const ALL = [discoInfo, discoItems, ping, version, time, lastActivity, vcard, avatar]
+const QUESTIONS: ReadonlyMap<string, Question> = new Map(ALL.map((question) => [question.namespace, question]))
 
 /** The question that this payload asks or answers, where it is an allowed one. */
 export function questionOf(payload: Element): Question | undefined {

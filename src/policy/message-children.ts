@@ -29,11 +29,11 @@ const encryption: Shape = (child) => child.attrs['namespace'] === NS_OTR
   ? element(NS_ENCRYPTION, 'encryption', { namespace: NS_OTR })
   : undefined
 
-/** XEP-0203: from a server only; a client has no delay to tell of. The reason, which is text, is left out. */
+/** XEP-0203: from a server only, as clients have no delay to tell of; without the reason, which is text. */
 const delay: Shape = (child, { origin }) => {
   const stamp = dateTime(child.attrs['stamp'])
   if (stamp === undefined || origin === 'client') return undefined
-  return element(NS_DELAY, 'delay', { stamp, from: Jid.parse(child.attrs['from'] ?? '')?.toString() })
+  return element(NS_DELAY, 'delay', { stamp, from: Jid.parse(child.attrs['from'] ?? '')?.domain })
 }
 
 function names(shape: Shape, ...all: string[]): [string, Shape][] {
@@ -46,7 +46,8 @@ const ALLOWED: ReadonlyMap<string, ReadonlyMap<string, Shape>> = new Map([
   [NS_RECEIPTS, new Map([...names(mere, 'request'), ...names(withId, 'received')])],
   [NS_CHAT_MARKERS, new Map([...names(mere, 'markable'), ...names(withId, 'received', 'displayed', 'acknowledged')])],
   // COMPAT(Conversations, before 2.0): the last two names are its misspellings.
-  [NS_HINTS, new Map(names(mere, 'no-copy', 'no-store', 'no-permanent-store', 'store', 'no-permanent-storage', 'no-storage'))],
+  [NS_HINTS, new Map(names(mere,
+    'no-copy', 'no-store', 'no-permanent-store', 'store', 'no-permanent-storage', 'no-storage'))],
   [NS_CARBONS, new Map(names(mere, 'private'))],
   [NS_ENCRYPTION, new Map(names(encryption, 'encryption'))],
   [NS_CORRECTION, new Map(names(withId, 'replace'))],
@@ -65,7 +66,8 @@ const SIGNALS: ReadonlySet<string> = new Set([NS_CHAT_STATES, NS_RECEIPTS, NS_CH
 const CONTENT: ReadonlySet<string> = new Set([
   'http://jabber.org/protocol/xhtml-im',
   'urn:xmpp:reactions:0', 'urn:xmpp:reply:0', 'urn:xmpp:fallback:0', 'urn:xmpp:reference:0', 'jabber:x:oob',
-  'urn:xmpp:message-retract:0', 'urn:xmpp:message-retract:1', 'urn:xmpp:message-moderate:0', 'urn:xmpp:message-moderate:1',
+  'urn:xmpp:message-retract:0', 'urn:xmpp:message-retract:1',
+  'urn:xmpp:message-moderate:0', 'urn:xmpp:message-moderate:1',
   'urn:xmpp:fasten:0', 'urn:xmpp:sims:1', 'urn:xmpp:sfs:0', 'jabber:x:conference',
   'http://jabber.org/protocol/mood', 'http://jabber.org/protocol/activity', 'http://jabber.org/protocol/tune',
   'http://jabber.org/protocol/geoloc', 'urn:xmpp:microblog:0', 'http://jabber.org/protocol/ibb',
@@ -93,5 +95,9 @@ export function isSignal(child: Element): boolean {
 export function holdsOtherContent(message: Element): boolean {
   return message.elements().some((child) => CONTENT.has(child.namespace)
     || child.is('subject', NS_CLIENT)
-    || (child.namespace === NS_MUC_USER && child.elements().some(({ name }) => name === 'invite' || name === 'decline')))
+    || (child.namespace === NS_MUC_USER && isInvitation(child)))
+}
+
+function isInvitation(child: Element): boolean {
+  return child.elements().some(({ name }) => name === 'invite' || name === 'decline')
 }

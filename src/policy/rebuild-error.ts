@@ -21,8 +21,14 @@ export function rebuildError(envelope: Envelope): Element {
 }
 
 function conditionOf(error: Element): StanzaCondition | undefined {
-  return error.elements().find(({ namespace, name }) => namespace === NS_STANZA_ERRORS && Object.hasOwn(STANZA_CONDITIONS, name))
-    ?.name as StanzaCondition | undefined // it is a key of that table
+  for (const { namespace, name } of error.elements()) {
+    if (namespace === NS_STANZA_ERRORS && isCondition(name)) return name
+  }
+  return undefined
+}
+
+function isCondition(name: string): name is StanzaCondition {
+  return Object.hasOwn(STANZA_CONDITIONS, name)
 }
 
 /** COMPAT(Conversations, before 2.0): it sends OTR errors as the text of a stanza error. */

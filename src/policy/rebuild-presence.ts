@@ -47,7 +47,8 @@ function show(stanza: Element): Element | undefined {
 /** The first one: RFC 6121 §4.7.2.2 allows several by language, which no client makes. */
 function status(stanza: Element): Element | undefined {
   const value = stanza.childContent('status', NS_CLIENT)
-  return value === undefined || value === '' || value.length > LONGEST_STATUS ? undefined : element(NS_CLIENT, 'status', {}, value)
+  if (value === undefined || value === '' || value.length > LONGEST_STATUS) return undefined
+  return element(NS_CLIENT, 'status', {}, value)
 }
 
 function priority(stanza: Element): Element | undefined {
@@ -61,10 +62,11 @@ function capabilities(stanza: Element): Element | undefined {
   const hash = matching(CAPS_HASH, attributes['hash'])
   const node = matching(CAPS_NODE, attributes['node'])
   const ver = matching(CAPS_VERSION, attributes['ver'])
-  return hash === undefined || node === undefined || ver === undefined ? undefined : element(NS_CAPS, 'c', { hash, node, ver })
+  if (hash === undefined || node === undefined || ver === undefined) return undefined
+  return element(NS_CAPS, 'c', { hash, node, ver })
 }
 
-/** XEP-0153 §3.1: without `photo` the client is not ready to say, with an empty one there is no avatar. */
+/** XEP-0153 §4.1: without `photo` the client is not ready to say, with an empty one there is no avatar. */
 function avatarHash(stanza: Element): Element | undefined {
   const update = stanza.child('x', NS_VCARD_UPDATE)
   if (update === undefined) return undefined

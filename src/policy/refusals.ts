@@ -12,6 +12,8 @@ const MOST_REMOTE_PAIRS = 10_000
 
 const APPLICATION = element(NS_OTR_REQUIRED, 'otr-required', { versions: '23', query: '?OTRv23?' })
 
+const SHOWN = '[not sent: OTR required]'
+
 const UNENCRYPTED: StanzaErrorDetail = {
   text: 'Unencrypted messages are not allowed on this server. Start an OTR session first.',
   application: APPLICATION,
@@ -45,7 +47,7 @@ export class Refusals {
   }
 
   #refuse(envelope: Envelope, detail: StanzaErrorDetail): Verdict {
-    if (envelope.origin === 'client') return new StanzaError('policy-violation', { ...detail, body: '[not sent: OTR required]' })
+    if (envelope.origin === 'client') return new StanzaError('policy-violation', { ...detail, body: SHOWN })
     return this.#mayTell(envelope) ? new StanzaError('policy-violation', detail) : DROP
   }
 

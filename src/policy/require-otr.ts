@@ -18,8 +18,8 @@ const PROFILE = 'otr'
 export const requireOtr: Extension = {
   name: 'require-otr',
   implements: [
-    { xep: 364, version: '0.3.2', since: '0.1.0', status: 'complete', note: 'enforced; not spoken by the server itself' },
-    { xep: 380, version: '0.4.0', since: '0.1.0', status: 'complete', note: 'regenerated for OTR, stripped otherwise' },
+    { xep: 364, version: '0.3.2', since: '0.1.0', status: 'complete', note: 'enforced, not spoken by the server' },
+    { xep: 380, version: '0.4.0', since: '0.1.0', status: 'complete', note: 'regenerated for OTR, else left out' },
   ],
 
   install(host) {

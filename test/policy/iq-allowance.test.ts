@@ -126,6 +126,13 @@ describe('IQs for this server', () => {
     test(`to ${to ?? 'no address'} they stay as they are`, () => assert.equal(new Court().judge(set, JULIET, to, 'client'), 'untouched'))
   }
 
+  test('to a client, a domain served beside its own is another server', () => {
+    const court = new Court()
+    assert.equal(court.judge(set, JULIET, 'montague.lit', 'client'), UNAVAILABLE)
+    assert.equal(court.judge(get(PING), JULIET, 'montague.lit', 'client'), get(PING))
+    assert.equal(court.judge(result(''), 'montague.lit', JULIET, 'remote'), result(''))
+  })
+
   test('other servers may ask it what they like, and answer it', () => {
     assert.equal(new Court().judge(get(PING), 'verona.example', 'capulet.lit', 'remote'), 'untouched')
     assert.equal(new Court().judge(result(''), 'verona.example', 'capulet.lit', 'remote'), 'untouched')

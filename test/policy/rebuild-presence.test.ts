@@ -57,7 +57,7 @@ describe('RFC 6121 §4: presence', () => {
   }
 
   for (const update of ["<x xmlns='vcard-temp:x:update'/>", "<x xmlns='vcard-temp:x:update'><photo/></x>"]) {
-    test(`XEP-0153 §3.1: an avatar may be unknown, or none: ${update}`, () => assert.equal(broadcast(update), `<presence>${update}</presence>`))
+    test(`XEP-0153 §4.1: an avatar may be unknown, or none: ${update}`, () => assert.equal(broadcast(update), `<presence>${update}</presence>`))
   }
 
   test('an error keeps condition and type', () => {
