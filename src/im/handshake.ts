@@ -1,4 +1,3 @@
-import type { Config } from '../config/schema.ts'
 import { Envelope } from '../routing/envelope.ts'
 import { DROP, type Host, type Verdict } from '../routing/extension.ts'
 import type { Session } from '../routing/sessions.ts'
@@ -15,6 +14,9 @@ import {
   type SubscriptionType,
 } from './subscription.ts'
 
+/** §3.1.3, Security Warning: an account keeps at most this many requests of strangers; further ones are ignored. */
+export const WAITING_REQUESTS = 100
+
 const NOT_ALLOWED = new StanzaError('not-allowed', { text: 'An account always sees its own presence.' })
 const RESOURCE_CONSTRAINT = new StanzaError('resource-constraint', { text: 'The roster is full.' })
 
@@ -28,13 +30,11 @@ export class Handshake {
   readonly #host: Host
   readonly #rosters: Rosters
   readonly #presence: Presence
-  readonly #limits: Config['limits']
 
   constructor(host: Host, rosters: Rosters, presence: Presence) {
     this.#host = host
     this.#rosters = rosters
     this.#presence = presence
-    this.#limits = host.config.limits
   }
 
   /** Judges what a client sends: the stanza goes on with bare addresses or not at all (§3: "MUST stamp"). */
@@ -45,7 +45,7 @@ export class Handshake {
     if (contact.equals(account)) return NOT_ALLOWED
     const item = this.#rosters.item(account, contact)
     const { route, next } = leaving(item, type)
-    if ((type === 'subscribe' || type === 'subscribed') && !this.#hasRoom(account, item)) return RESOURCE_CONSTRAINT
+    if ((type === 'subscribe' || type === 'subscribed') && !item.listed && this.#isFull(account)) return RESOURCE_CONSTRAINT
     // §3.2.2: "While the user is still subscribed to the contact's presence".
     if (type === 'unsubscribed' && seesAccount(item.state)) this.#presence.sendUnavailable(account, contact)
     this.#change(account, item, next, type)
@@ -65,7 +65,7 @@ export class Handshake {
     if (!to.isBare && type !== 'subscribe' && this.#host.sessions.get(to) === undefined) return
     const item = this.#rosters.item(account, contact)
     const { deliver, next, reply } = arriving(item, type)
-    if (type === 'subscribe' && !this.#hasRoom(account, item)) return
+    if (type === 'subscribe' && !this.#mayAsk(account, contact)) return
     if (deliver) {
       const shown = stanza.with({ from: contact.toString(), to: account.toString() })
       for (const session of this.#audience(account, type)) session.send(shown)
@@ -102,10 +102,14 @@ export class Handshake {
     return [...this.#host.sessions.of(account).values()].filter((session) => session.presence !== undefined)
   }
 
-  /** Requests of strangers fill the same room as contacts: neither can grow without bound (§3.1.3, Security Warning). */
-  #hasRoom(account: Jid, item: RosterItem): boolean {
+  #isFull(account: Jid): boolean {
+    return this.#rosters.of(account).listed >= this.#host.config.limits.roster_items
+  }
+
+  /** Requests that wait are bounded, and apart from the roster: strangers can fill the one, but not the other. */
+  #mayAsk(account: Jid, contact: Jid): boolean {
     const roster = this.#rosters.of(account)
-    return roster.get(item.jid) !== undefined || roster.size < this.#limits.roster_items
+    return roster.get(contact) !== undefined || roster.size - roster.listed < WAITING_REQUESTS
   }
 
   #send(type: SubscriptionType, account: Jid, contact: Jid, id = randomIdentifier()): void {

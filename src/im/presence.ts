@@ -65,8 +65,7 @@ export class Presence {
     if (this.sees(from, account)) return this.#tell(from, to, probe)
     const session = to.isBare ? undefined : this.#host.sessions.get(to)
     if (session?.presence !== undefined && this.#directed.has(session, from)) return this.#send(mere(session), session.jid, from)
-    // The same answer for an account that does not exist.
-    this.#send(element(NS_CLIENT, 'presence', { type: 'unsubscribed', id: probe.attrs['id'], from: account.toString() }), account, from.bare)
+    this.#deny(account, from.bare, probe.attrs['id'])
   }
 
   /** True where the viewer has a subscription to the account's presence, or is the account itself. */
@@ -145,6 +144,8 @@ export class Presence {
         this.#send(element(NS_CLIENT, 'presence', { type: 'probe', id: randomIdentifier(), from: account.toString() }), account, contact)
       } else if (this.sees(account, contact)) {
         this.#tell(jid, contact, undefined)
+      } else {
+        this.#deny(contact, account, undefined) // §4.3.2, as if it had been probed: the two rosters agree again
       }
     }
     for (const { jid: contact, state, requestId } of roster.all()) {
@@ -176,6 +177,11 @@ export class Presence {
     if (!isAvailable && probe !== undefined) {
       this.#send(element(NS_CLIENT, 'presence', { type: 'unavailable', id: probe.attrs['id'], from: asked.toString() }), asked, viewer)
     }
+  }
+
+  /** §4.3.2: the answer to one who may not see the account's presence, and of an account that does not exist. */
+  #deny(account: Jid, viewer: Jid, id: string | undefined): void {
+    this.#send(element(NS_CLIENT, 'presence', { type: 'unsubscribed', id, from: account.toString() }), account, viewer)
   }
 
   #isSubscriber(session: Session, entity: Jid): boolean {

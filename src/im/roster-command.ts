@@ -60,7 +60,7 @@ export class RosterCommand {
   #update(account: Jid, { contact, name, groups }: Change): IqAnswer | Promise<IqAnswer> {
     const roster = this.#rosters.of(account)
     const known = roster.get(contact)
-    if (known === undefined && roster.size >= this.#host.config.limits.roster_items) return RESOURCE_CONSTRAINT
+    if (known?.listed !== true && roster.listed >= this.#host.config.limits.roster_items) return RESOURCE_CONSTRAINT
     const item = this.#rosters.item(account, contact)
     this.#log(account, contact, known?.listed === true ? 'update' : 'add')
     return this.#rosters.put(account, { ...item, name, groups, listed: true }).then((): IqAnswer => EMPTY)

@@ -22,6 +22,7 @@ export interface RosterParts {
 /** The roster of one account, as it is now; what is not yet on disk included. */
 export class Roster {
   readonly #items = new Map<string, RosterItem>()
+  #listed = 0
   #subscribers: readonly Jid[] | undefined
   #contacts: readonly RosterItem[] | undefined
   /** Milliseconds of the last change, or a little more: see `Rosters.#push`. 0 where there never was one. */
@@ -30,12 +31,17 @@ export class Roster {
   unwritten = 0
 
   constructor(items: readonly RosterItem[], version: number) {
-    for (const item of items) this.#items.set(item.jid.toString(), item)
+    for (const item of items) this.put(item)
     this.version = version
   }
 
   get size(): number {
     return this.#items.size
+  }
+
+  /** How many contacts the roster shows; the others are requests of strangers. */
+  get listed(): number {
+    return this.#listed
   }
 
   get(contact: Jid): RosterItem | undefined {
@@ -57,16 +63,19 @@ export class Roster {
   }
 
   put(item: RosterItem): void {
+    this.#forget(item.jid)
     this.#items.set(item.jid.toString(), item)
-    this.#forgetLists()
+    if (item.listed) this.#listed++
   }
 
   delete(contact: Jid): void {
+    this.#forget(contact)
     this.#items.delete(contact.toString())
-    this.#forgetLists()
   }
 
-  #forgetLists(): void {
+  /** Takes what is derived from the item back; its place in the order stays. */
+  #forget(contact: Jid): void {
+    if (this.get(contact)?.listed === true) this.#listed--
     this.#subscribers = undefined
     this.#contacts = undefined
   }

@@ -160,6 +160,21 @@ describe('presence probes', () => {
     }
   })
 
+  test('RFC 6121 §4.3.2: two rosters here that disagree agree again when the one that hopes logs in', async () => {
+    const house = await friends()
+    house.database.statement("DELETE FROM roster_item WHERE account = 'romeo@montague.lit'").run()
+    const again = new TestHouse({ database: house.database })
+    const juliet = again.connect(`${JULIET}/balcony`)
+    juliet.says("<iq type='get' id='r'><query xmlns='jabber:iq:roster'/></iq>")
+    juliet.forget()
+    juliet.says('<presence/>')
+    juliet.hears(
+      `<presence from='${JULIET}/balcony' to='${JULIET}'/>`,
+      `<presence from='${ROMEO}' to='${JULIET}' type='unsubscribed'/>`,
+      `<iq to='${JULIET}/balcony' id='*' type='set'><query xmlns='jabber:iq:roster' ver='*'><item jid='${ROMEO}' subscription='from'/></query></iq>`,
+    )
+  })
+
   test('RFC 6121 §4.3.2: a probe of a full JID tells only that it is there', async () => {
     const house = await friends()
     await house.login(`${JULIET}/balcony`, '<presence><show>away</show></presence>')

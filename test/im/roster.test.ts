@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
+import { WAITING_REQUESTS } from '../../src/im/handshake.ts'
 import { jid, TestHouse, type TestClient } from '../house.ts'
 
 const GET = "<iq id='g1' type='get'><query xmlns='jabber:iq:roster'/></iq>"
@@ -103,20 +104,32 @@ describe('the roster', () => {
     }
   })
 
-  test('the roster holds limits.roster_items items, requests of strangers included', async () => {
-    const house = new TestHouse({ config: { limits: { roster_items: 2 } } })
+  test('the roster holds limits.roster_items contacts', async () => {
+    const house = new TestHouse({ config: { limits: { roster_items: 1 } } })
     const juliet = await house.login('juliet@capulet.lit/balcony')
     juliet.says(set("<item jid='nurse@capulet.lit'/>"))
-    house.remoteSays("<presence from='paris@verona.lit' to='juliet@capulet.lit' type='subscribe'/>")
-    house.remoteSays("<presence from='spam@verona.lit' to='juliet@capulet.lit' type='subscribe'/>")
     await house.settled()
-    assert.equal(juliet.heard().filter((stanza) => stanza.attrs['type'] === 'subscribe').length, 1)
-    juliet.says(set("<item jid='tybalt@capulet.lit'/>"))
-    assert.equal(juliet.heard()[0]?.elements()[0]?.elements()[0]?.name, 'resource-constraint')
-    juliet.says("<presence to='mercutio@verona.lit' type='subscribe'/>")
-    assert.equal(juliet.heard()[0]?.elements()[0]?.elements()[0]?.name, 'resource-constraint')
+    juliet.forget()
+    for (const stanza of [set("<item jid='tybalt@capulet.lit'/>"), "<presence to='mercutio@verona.lit' type='subscribe'/>", "<presence to='mercutio@verona.lit' type='subscribed'/>"]) {
+      juliet.says(stanza)
+      assert.equal(juliet.heard()[0]?.elements()[0]?.elements()[0]?.name, 'resource-constraint', stanza)
+    }
     juliet.says(set("<item jid='nurse@capulet.lit' name='Angelica'/>"))
     assert.equal(juliet.heard()[0]?.attrs['type'], 'set')
+  })
+
+  test('RFC 6121 §3.1.3, Security Warning: requests of strangers are bounded, and take no room from contacts', async () => {
+    const house = new TestHouse({ config: { limits: { roster_items: 1 } } })
+    const juliet = await house.login('juliet@capulet.lit/balcony')
+    for (let count = 0; count <= WAITING_REQUESTS; count++) {
+      house.remoteSays(`<presence from='paris${count}@verona.lit' to='juliet@capulet.lit' type='subscribe'/>`)
+    }
+    await house.settled()
+    assert.equal(juliet.heard().length, WAITING_REQUESTS)
+    assert.equal(house.database.statement('SELECT contact FROM roster_item').all().length, WAITING_REQUESTS)
+    juliet.says("<presence to='paris7@verona.lit' type='subscribed'/>")
+    juliet.hears("<iq to='juliet@capulet.lit/balcony' id='*' type='set'><query xmlns='jabber:iq:roster' ver='*'>"
+      + "<item jid='paris7@verona.lit' subscription='from'/></query></iq>")
   })
 
   test('RFC 6121 §2.5.2: whoever is removed is unsubscribed from and unsubscribed', async () => {
