@@ -19,11 +19,10 @@ export function onionAddress(publicKey: Uint8Array): string {
  * wrong alphabet, wrong checksum, another version. Upper case is accepted; names below an address are not.
  */
 export function parseOnionAddress(text: string): Buffer | undefined {
-  if (text.length !== 56 + SUFFIX.length) return undefined
-  const lower = text.toLowerCase()
-  if (!lower.endsWith(SUFFIX)) return undefined
-  const bytes = fromBase32(lower.slice(0, -SUFFIX.length))
-  if (bytes === undefined || bytes[34] !== VERSION) return undefined
+  // Before lower case is made of it: the Kelvin sign would become a k.
+  if (!/^[a-z2-7]{56}\.onion$/i.test(text)) return undefined
+  const bytes = fromBase32(text.slice(0, -SUFFIX.length).toLowerCase())
+  if (bytes[34] !== VERSION) return undefined
   const publicKey = bytes.subarray(0, 32)
   return checksum(publicKey).equals(bytes.subarray(32, 34)) ? publicKey : undefined
 }
@@ -50,14 +49,12 @@ function base32(bytes: Uint8Array): string {
   return text
 }
 
-function fromBase32(text: string): Buffer | undefined {
+function fromBase32(text: string): Buffer {
   const bytes: number[] = []
   let bits = 0
   let held = 0
   for (const character of text) {
-    const value = ALPHABET.indexOf(character)
-    if (value === -1) return undefined
-    held = (held << 5) | value
+    held = (held << 5) | ALPHABET.indexOf(character)
     bits += 5
     if (bits < 8) continue
     bits -= 8
