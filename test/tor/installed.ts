@@ -3,7 +3,6 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
-import type { LogLevel, Log } from '../../src/log.ts'
 
 /**
  * For a test's option `skip`: false where tor runs here, else the reason. Where the tests must be complete (CI=true)
@@ -25,18 +24,4 @@ export function temporaryFolder(test: Pick<TestContext, 'after'>): string {
   const folder = mkdtempSync(join(tmpdir(), 'sotto-'))
   test.after(() => rmSync(folder, { recursive: true, force: true }))
   return folder
-}
-
-/** Remembers events with level and condition. */
-export class LogBook implements Log {
-  readonly lines: { readonly level: LogLevel, readonly event: string, readonly condition: string | undefined }[] = []
-  error = (event: string, fields?: { readonly condition?: string }) => this.#add('error', event, fields)
-  warn = (event: string, fields?: { readonly condition?: string }) => this.#add('warn', event, fields)
-  info = (event: string, fields?: { readonly condition?: string }) => this.#add('info', event, fields)
-  debug = (event: string, fields?: { readonly condition?: string }) => this.#add('debug', event, fields)
-  roster = () => {}
-
-  #add(level: LogLevel, event: string, fields: { readonly condition?: string } | undefined): void {
-    this.lines.push({ level, event, condition: fields?.condition })
-  }
 }
