@@ -1,43 +1,63 @@
-import { existsSync, readFileSync } from 'node:fs'
-import { resolve } from 'node:path'
+import { existsSync, fstatSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
 import { killTorsUnder, torsUnder } from './leftovers.ts'
 import { TorNetwork, clientTorrcOf } from './network.ts'
 
-const USAGE = 'usage: node dist/test/tornet/main.js start|stop|status DIR'
+const USAGE = 'usage: node dist/test/tornet/main.js [start [DIR] | stop DIR | status DIR]'
 
-const [command = '', directory = ''] = process.argv.slice(2)
-if (directory === '') fail(USAGE)
-else if (command === 'start') await start(resolve(directory))
+const [command = 'start', directory = ''] = process.argv.slice(2)
+if (command === 'start') await start(directory)
+else if (directory === '' || !['stop', 'status'].includes(command)) fail(USAGE)
 else if (command === 'stop') console.log(`ended ${await killTorsUnder(resolve(directory))} tors`)
-else if (command === 'status') status(resolve(directory))
-else fail(USAGE)
+else status(resolve(directory))
 
-/** Runs in the foreground until Ctrl-C. */
-async function start(folder: string): Promise<void> {
-  const ended = new Promise<void>((done) => {
-    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => done())
-  })
+/** Runs in the foreground until a signal, or until whoever started it through a pipe is gone. A folder of its own is removed in the end. */
+async function start(chosen: string): Promise<void> {
+  const folder = chosen === '' ? mkdtempSync(join(tmpdir(), 'sotto-tornet-')) : resolve(chosen)
+  const ended = asked()
   const begun = Date.now()
-  const starting = TorNetwork.start(folder, { address: process.env['SOTTO_TORNET_ADDRESS'] ?? '127.0.0.1', report: (line) => console.log(line) })
-  const network = await Promise.race([starting, ended])
-  if (network === undefined) {
-    await killTorsUnder(folder)
-    process.exit(130)
+  const address = process.env['SOTTO_TORNET_ADDRESS'] ?? '127.0.0.1'
+  const network = await Promise.race([TorNetwork.start(folder, { address, report: (line) => console.log(line) }), ended])
+  if (network !== undefined) {
+    console.log(instructions(folder, (Date.now() - begun) / 1000))
+    await ended
   }
-  console.log(`ready after ${((Date.now() - begun) / 1000).toFixed(1)} s; Ctrl-C ends it. In another terminal:
+  await killTorsUnder(folder)
+  if (chosen === '') rmSync(folder, { recursive: true, force: true })
+  process.exit(0) // a start that was cut short may still wait for its moment
+}
 
-  a server on it:      put this into a configuration file and start sotto with it
+/** Resolves when this program is to end. */
+function asked(): Promise<undefined> {
+  return new Promise((done) => {
+    const hold = setInterval(() => {}, 60_000) // a signal's listener alone does not keep the process
+    const end = () => {
+      clearInterval(hold)
+      done(undefined)
+    }
+    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, end)
+    const input = fstatSync(0)
+    if (input.isFIFO() || input.isSocket()) process.stdin.once('end', end).resume()
+  })
+}
+
+/** The first line is for programs. */
+function instructions(folder: string, seconds: number): string {
+  const torrc = clientTorrcOf(folder)
+  return `SOTTO_TORNET=${folder}
+
+Ready after ${seconds.toFixed(1)} s; Ctrl-C ends it. In another terminal:
+
+  sotto on it          write these lines into a file tornet.toml
                          [tor]
-                         torrc = "${network.clientTorrc}"
-  a tor of your own:   tor --defaults-torrc ${folder}/empty.torrc -f ${network.clientTorrc} \\
+                         torrc = "${torrc}"
+                       and start: npm start -- --config tornet.toml
+  a tor of your own    tor --defaults-torrc ${folder}/empty.torrc -f ${torrc} \\
                          --DataDirectory "$(mktemp -d)" --SocksPort 9150
-                       then: torsocks --port 9150 COMMAND
-  the tests:           SOTTO_TORNET=${folder} npm test
-`)
-  const hold = setInterval(() => {}, 60_000) // a signal's listener alone does not keep the process
-  await ended
-  clearInterval(hold)
-  await network.stop()
+                       and through it: torsocks --port 9150 COMMAND
+  the tests            SOTTO_TORNET=${folder} npm test
+`
 }
 
 function status(folder: string): void {

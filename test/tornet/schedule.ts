@@ -7,10 +7,11 @@
  *   second. So a network starts 1.5 s before a boundary, and each further attempt leaves more time until the next;
  * - after the second consensus new clients of so small a network hang for more than a minute. It is put as far away
  *   as possible: 24 h must be a multiple of the interval, whose boundaries count from midnight, UTC; and intervals of
- *   more than 90 minutes make services complain (24 of them must stay below 2^17 s).
+ *   more than 90 minutes make services complain (24 of them must stay below 2^17 s). Midnight is a boundary of all:
+ *   a network that starts shortly before it is good for less than half an hour.
  */
 const ATTEMPTS = [{ initial: 5, lead: 6.5 }, { initial: 10, lead: 11.5 }, { initial: 20, lead: 21.5 }] as const
-const INTERVALS = [2700, 3600, 4320, 4800, 5400] as const
+const INTERVALS = [2700, 2880, 3200, 3456, 3600, 4320, 4800, 5400] as const
 
 export interface Schedule {
   /** Seconds between the attempts of the authority at a first consensus. */
