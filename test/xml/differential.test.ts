@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
 import { SaxesParser } from 'saxes'
+import { serialize } from '../../src/xml/serialize.ts'
 import { HEADER, plain, Recorder, type Plain } from './recorder.ts'
 
 /*
@@ -156,6 +157,14 @@ describe('our parser and saxes', () => {
       assert.equal(theirs.elements.length, elements.length)
       assert.equal(new Recorder().write(Buffer.from(stream)).failure, undefined)
       compare(stream, seed)
+    }), { numRuns: 1000 })
+  })
+
+  test('agree on what ours has read and written again', () => {
+    fc.assert(fc.property(wellFormed, (element) => {
+      const { elements } = new Recorder().write(Buffer.from(HEADER + element))
+      const written = elements.map((one) => serialize(one, 'jabber:client')).join('')
+      assert.deepEqual(bySaxes(`${HEADER}${written}</stream:stream>`), { elements: elements.map(plain), verdict: 'well-formed' })
     }), { numRuns: 1000 })
   })
 
