@@ -8,15 +8,17 @@ import { SUITES, filesOf, roomOf } from './suites.mjs'
 import { startTornet, wantsTornet } from './tornet.mjs'
 
 const RESULTS = join(ROOT, 'test-results')
+const UPDATE = '--update'
 const TALLY = fileURLToPath(new URL('tally.mjs', import.meta.url))
 
 /**
  * Runs a suite's built tests and prints what each room's took. Arguments that open with -- go to `node --test`, any
- * other selects the files whose path has it. On a build machine (`CI`) a skipped test is a failed one.
+ * other selects the files whose path has it; --update lets tests rewrite the pages that follow from the code. On a build
+ * machine (`CI`) a skipped test is a failed one.
  */
 export async function runTests(suite, args) {
   const { title, concurrency, deadlineSeconds, setup } = SUITES[suite]
-  const options = args.filter((arg) => arg.startsWith('--'))
+  const options = args.filter((arg) => arg.startsWith('--') && arg !== UPDATE)
   const files = filesOf(suite, args.filter((arg) => !arg.startsWith('--')))
   if (files.length === 0) throw new Failure('There is no such test.', `The ${title} tests are: ${filesOf(suite).join(' ')}`)
   if (setup !== undefined && existsSync(join(ROOT, setup))) await see('bash', [join(ROOT, setup)], {})
@@ -28,7 +30,8 @@ export async function runTests(suite, args) {
   try {
     process.exitCode = await see(process.execPath, ['--test', `--test-concurrency=${concurrency}`, `--test-timeout=${deadlineSeconds * 1000}`,
       '--test-reporter=spec', '--test-reporter-destination=stdout', `--test-reporter=${TALLY}`, `--test-reporter-destination=${results}`,
-      ...options, ...files.map((file) => join('dist', file.replace(/\.ts$/, '.js')))], tornet?.env)
+      ...options, ...files.map((file) => join('dist', file.replace(/\.ts$/, '.js')))],
+    { ...tornet?.env, ...(args.includes(UPDATE) ? { SOTTO_UPDATE: '1' } : {}) })
   } finally {
     await tornet?.stop()
   }
