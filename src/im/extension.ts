@@ -18,7 +18,7 @@ import { Rosters } from './roster.ts'
 export const instantMessaging: Extension = {
   name: 'im',
   implements: [{
-    rfc: 6121, since: '0.1.0', status: 'complete',
+    rfc: 6121, title: 'XMPP: Instant Messaging and Presence', since: '0.1.0', status: 'partial',
     note: 'no offline storage; a subscription request is kept without extended content; probes tell no time of last presence',
   }],
   features: { server: [NS_ROSTER] },

@@ -173,7 +173,7 @@ export class Presence {
       isAvailable = true
       this.#send(presence, jid, viewer)
     }
-    // DEVIATION: §4.3.2 wants the time of the last presence with it; this server keeps no such times.
+    // DEVIATION: RFC 6121 §4.3.2 wants the answer to a probe to tell the time of the last presence; no such times are kept.
     if (!isAvailable && probe !== undefined) {
       this.#send(element(NS_CLIENT, 'presence', { type: 'unavailable', id: probe.attrs['id'], from: asked.toString() }), asked, viewer)
     }

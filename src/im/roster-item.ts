@@ -12,7 +12,11 @@ export interface RosterItem extends Standing {
   readonly groups: readonly string[]
   /** False while all there is of the contact is its unanswered request, which the roster must not show (§3.1.3). */
   readonly listed: boolean
-  /** The `id` of that request. */
+  /**
+   * The `id` of that request.
+   * DEVIATION: RFC 6121 §3.1.3 wants the complete stanza of a request kept for an absent account; only that there is
+   * one, and its `id`, are kept, so that strangers cannot store what they like.
+   */
   readonly requestId: string | undefined
 }
 

@@ -59,8 +59,8 @@ export function arriving(standing: Standing, type: SubscriptionType): Arriving {
     if (approved) return { deliver: false, next: { state: GRANTED[state], approved }, reply: 'subscribed' }
   }
   const next = INBOUND[type][state]
-  // DEVIATION: A.3.2 wants this answer also for one whose request nobody answered yet; it would tell every stranger
-  // which accounts exist.
+  // DEVIATION: RFC 6121 A.3.2 wants `unsubscribed` also for one who takes back a request that nobody answered yet; it
+  // would tell every stranger which accounts exist.
   const reply = type === 'unsubscribe' && seesAccount(state) ? 'unsubscribed' : undefined
   return { deliver: next !== undefined, next: { state: next ?? state, approved }, reply }
 }

@@ -44,7 +44,7 @@ function show(stanza: Element): Element | undefined {
   return value === undefined ? undefined : element(NS_CLIENT, 'show', {}, value)
 }
 
-/** The first one: RFC 6121 §4.7.2.2 allows several by language, which no client makes. */
+/** DEVIATION: RFC 6121 §4.7.2.2 allows status texts in several languages, which no client makes; the first one passes. */
 function status(stanza: Element): Element | undefined {
   const value = stanza.childContent('status', NS_CLIENT)
   if (value === undefined || value === '' || value.length > LONGEST_STATUS) return undefined

@@ -14,12 +14,21 @@ const PROFILE = 'otr'
  * No stanza is filtered: each is built anew from parts that were checked, so that what nobody thought of stays
  * behind. Two users who both change their clients can still hide text in what looks random; accidents, unmodified
  * clients and simple forgeries cannot.
+ *
+ * DEVIATION: RFC 6120 §8.4 wants stanzas routed unmodified whatever their children are; here children that are not
+ * listed are left out, and text is refused, as this is what the server is for.
  */
 export const requireOtr: Extension = {
   name: 'require-otr',
   implements: [
-    { xep: 364, version: '0.3.2', since: '0.1.0', status: 'complete', note: 'enforced, not spoken by the server' },
-    { xep: 380, version: '0.4.0', since: '0.1.0', status: 'complete', note: 'regenerated for OTR, else left out' },
+    {
+      xep: 364, title: 'Current Off-the-Record Messaging Usage', version: '0.3.2', since: '0.1.0', status: 'complete',
+      note: 'enforced, not spoken by the server',
+    },
+    {
+      xep: 380, title: 'Explicit Message Encryption', version: '0.4.0', since: '0.1.0', status: 'complete',
+      note: 'regenerated for OTR, else left out',
+    },
   ],
 
   install(host) {

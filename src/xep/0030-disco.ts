@@ -15,7 +15,7 @@ interface Identity {
 /** XEP-0030: Service Discovery, of the served domains and of accounts. Section numbers are those of version 2.5. */
 export const disco: Extension = {
   name: 'disco',
-  implements: [{ xep: 30, version: '2.5.0', since: '0.1.0', status: 'complete' }],
+  implements: [{ xep: 30, title: 'Service Discovery', version: '2.5.0', since: '0.1.0', status: 'complete' }],
   features: { server: [NS_DISCO_INFO, NS_DISCO_ITEMS], account: [NS_DISCO_INFO, NS_DISCO_ITEMS] },
 
   install({ features, audience }) {

@@ -30,7 +30,7 @@ const MIGRATIONS: readonly Migration[] = [{
 /** XEP-0191: Blocking Command. Section numbers in this file are those of version 1.3. */
 export const blocking: Extension = {
   name: 'blocking',
-  implements: [{ xep: 191, version: '1.3', since: '0.1.0', status: 'complete' }],
+  implements: [{ xep: 191, title: 'Blocking Command', version: '1.3', since: '0.1.0', status: 'complete' }],
   features: { server: [NS_BLOCKING] },
   migrations: MIGRATIONS,
 

@@ -5,7 +5,7 @@ export const NS_PING = 'urn:xmpp:ping'
 /** XEP-0199: XMPP Ping. The server answers for itself, and to a client for its own account (§4.1, §4.2). */
 export const ping: Extension = {
   name: 'ping',
-  implements: [{ xep: 199, version: '2.0.1', since: '0.1.0', status: 'complete' }],
+  implements: [{ xep: 199, title: 'XMPP Ping', version: '2.0.1', since: '0.1.0', status: 'complete' }],
   features: { server: [NS_PING], account: [NS_PING] },
 
   install: () => ({

@@ -8,7 +8,7 @@ const ENTITIES: ReadonlyMap<string, string> =
 
 /**
  * The longest reference that is read, in code units between `&` and `;`. `#x10FFFF` needs eight.
- * DEVIATION: XML allows any number of leading zeros.
+ * DEVIATION: XML 1.0 §4.1 allows any number of leading zeros in a character reference; here they are few.
  */
 const LONGEST_REFERENCE = 12
 

@@ -22,7 +22,8 @@ const IDNA = {
  * Normalizes a domainpart (RFC 7622 §3.2): a name in lower case with its labels in Unicode, an IPv4 address, or an
  * IPv6 address in brackets, in the form of RFC 5952. Undefined where it is none. One final dot is stripped first.
  *
- * DEVIATION: an IPv6 address with a zone (RFC 6874) is refused; it names an interface of the sender's own machine.
+ * DEVIATION: RFC 7622 §3.2 allows an IPv6 address with a zone (RFC 6874); it is refused, as it names an interface of
+ * the sender's own machine.
  */
 export function domainpart(text: string): string | undefined {
   if (text.startsWith('[')) return ipv6(text)

@@ -19,7 +19,7 @@ export interface ServerStreams {
 export function dialback(secret: string, streams: ServerStreams): Extension {
   return {
     name: 'dialback-sketch',
-    implements: [{ xep: 220, version: '1.1.1', since: '0.1.0', status: 'sketch' }],
+    implements: [{ xep: 220, title: 'Server Dialback', version: '1.1.1', since: '0.1.0', status: 'sketch' }],
     streamFeatures: {
       server: [{
         namespace: NS_DIALBACK,

@@ -23,7 +23,7 @@ interface Ledger {
  */
 export const streamManagement: Extension = {
   name: 'stream-management-sketch',
-  implements: [{ xep: 198, version: '1.6.3', since: '0.1.0', status: 'sketch' }],
+  implements: [{ xep: 198, title: 'Stream Management', version: '1.6.3', since: '0.1.0', status: 'sketch' }],
   streamFeatures: {
     client: [{
       namespace: NS_SM,

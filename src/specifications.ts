@@ -1,0 +1,63 @@
+import type { Implementation } from './routing/extension.ts'
+
+/** What no extension implements, but the rooms below. */
+export interface Foundation extends Implementation {
+  /** Where; each of these files cites it. */
+  readonly files: readonly string[]
+}
+
+/**
+ * The specifications under the house, as each extension declares its own in `implements`. Both together make
+ * docs/specifications.md and docs/doap.xml.
+ */
+export const foundations: readonly Foundation[] = [
+  {
+    rfc: 6120, title: 'XMPP: Core', since: '0.1.0', status: 'partial', note: 'streams of clients; servers are not connected yet',
+    files: ['src/stream/stream.ts', 'src/stream/negotiation.ts', 'src/stream/sasl.ts', 'src/c2s/bind.ts', 'src/routing/router.ts'],
+  },
+  {
+    rfc: 7590, title: 'Use of TLS in XMPP', since: '0.1.0', status: 'partial', note: 'streams of clients; TLS 1.2 at the least',
+    files: ['src/net/tls.ts'],
+  },
+  {
+    rfc: 7622, title: 'XMPP: Address Format', since: '0.1.0', status: 'complete', note: 'names of new accounts are of ASCII',
+    files: ['src/xmpp/jid.ts', 'src/xmpp/precis.ts', 'src/xmpp/domainpart.ts'],
+  },
+  {
+    rfc: 8265, title: 'PRECIS: Usernames and Passwords', since: '0.1.0', status: 'partial', note: 'the profiles that JIDs use',
+    files: ['src/xmpp/precis.ts'],
+  },
+  {
+    rfc: 4013, title: 'SASLprep', since: '0.1.0', status: 'complete', note: 'what it prohibits or does not know still is a password',
+    files: ['src/auth/password.ts'],
+  },
+  { rfc: 4616, title: 'SASL PLAIN', since: '0.1.0', status: 'complete', note: 'offered last; `auth.plain`', files: ['src/auth/plain.ts'] },
+  {
+    rfc: 5802, title: 'SASL SCRAM', since: '0.1.0', status: 'complete', note: 'SCRAM-SHA-1 and -PLUS',
+    files: ['src/auth/scram.ts', 'src/auth/scram-message.ts'],
+  },
+  {
+    rfc: 7677, title: 'SASL SCRAM-SHA-256', since: '0.1.0', status: 'complete', note: 'and -PLUS; SCRAM-SHA-512 by the same rules',
+    files: ['src/auth/scram.ts'],
+  },
+  {
+    rfc: 5929, title: 'Channel Bindings for TLS', since: '0.1.0', status: 'partial', note: 'tls-server-end-point',
+    files: ['src/net/certificate.ts', 'src/net/connection.ts'],
+  },
+  {
+    rfc: 9266, title: 'Channel Bindings for TLS 1.3', since: '0.1.0', status: 'complete', note: 'tls-exporter, with TLS 1.3 alone',
+    files: ['src/net/connection.ts'],
+  },
+  {
+    xep: 368, title: 'SRV records for XMPP over TLS', version: '1.1.0', since: '0.1.0', status: 'partial',
+    note: 'direct TLS for clients; the SRV records are the operator\'s', files: ['src/net/connection.ts'],
+  },
+  {
+    xep: 440, title: 'SASL Channel-Binding Type Capability', version: '1.0.0', since: '0.1.0', status: 'complete',
+    files: ['src/stream/sasl.ts'],
+  },
+  {
+    xep: 474, title: 'SASL SCRAM Downgrade Protection', version: '0.5.0', since: '0.1.0', status: 'complete',
+    note: '`auth.downgrade_protection`', files: ['src/auth/downgrade.ts'],
+  },
+]
