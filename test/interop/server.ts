@@ -15,8 +15,8 @@ const STOPPING_MILLISECONDS = 20_000
 const POLL_MILLISECONDS = 50
 
 export interface ServerOptions {
-  /** A domain that the localhost listener serves, with its certificate and key (PEM). */
-  readonly domain?: { readonly name: string, readonly certificate: string, readonly key: string }
+  /** The domain that the localhost listener serves; without it that is the onion's. */
+  readonly domain?: string
   /** The folder of a private Tor network; with it there is an onion domain. */
   readonly network?: string
 }
@@ -46,7 +46,7 @@ export class ServerProcess {
     const port = await freePort()
     const configuration = join(folder, 'sotto.toml')
     mkdirSync(join(folder, 'data'), { mode: 0o700 })
-    writeFileSync(configuration, configurationFor(options, folder, port))
+    writeFileSync(configuration, configurationFor(options, port))
     const server = new ServerProcess(folder, port, configuration)
     try {
       await server.run()
@@ -106,6 +106,12 @@ export class ServerProcess {
     await this.#end('SIGKILL')
   }
 
+  /** The certificate that the server made for a domain ('onion' or a name), and its key: paths of PEM files. */
+  identityFiles(domain: string): { readonly certificate: string, readonly key: string } {
+    const folder = join(this.directory, 'certificates')
+    return { certificate: join(folder, `${domain}.crt`), key: join(folder, `${domain}.key`) }
+  }
+
   /** The names of the files under the data directory which contain the text. */
   filesWith(text: string): string[] {
     return readdirSync(this.directory, { recursive: true, withFileTypes: true })
@@ -162,17 +168,12 @@ async function freePort(): Promise<number> {
   return port
 }
 
-function configurationFor({ domain, network }: ServerOptions, folder: string, port: number): string {
+function configurationFor({ domain, network }: ServerOptions, port: number): string {
   const tables = ['[log]\nlevel = "debug"']
   if (network !== undefined) tables.push(`[tor]\ntorrc = "${clientTorrcOf(network)}"`, '[[domains]]\nname = "onion"')
   else tables.push('[tor]\nenabled = false')
-  if (domain !== undefined) {
-    const files = { certificate: join(folder, 'certificate.pem'), key: join(folder, 'key.pem') }
-    writeFileSync(files.certificate, domain.certificate)
-    writeFileSync(files.key, domain.key, { mode: 0o600 })
-    tables.push(`[[domains]]\nname = "${domain.name}"\ncertificate = "${files.certificate}"\nkey = "${files.key}"`)
-  }
-  const served = domain?.name ?? 'onion'
+  if (domain !== undefined) tables.push(`[[domains]]\nname = "${domain}"`)
+  const served = domain ?? 'onion'
   tables.push(`[[listeners]]\nkind = "c2s"\naddress = "127.0.0.1"\nport = ${port}\ndomains = ["${served}"]`)
   return `${tables.join('\n\n')}\n`
 }

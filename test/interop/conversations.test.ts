@@ -1,0 +1,107 @@
+import assert from 'node:assert/strict'
+import { randomUUID } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import { after, before, describe, test } from 'node:test'
+import { ClientTor } from '../clients/client-tor.ts'
+import type { Account, ChatClient, Door } from './chat-client.ts'
+import { becomeContacts, converse, newScript, speakPlainly, type Person, type Script } from './conversation.ts'
+import { Mcabber } from './mcabber.ts'
+import { missing } from './programs.ts'
+import { Profanity } from './profanity.ts'
+import { ServerProcess } from './server.ts'
+import { Wire } from './wire.ts'
+
+type Start = (account: Account, door: Door) => Promise<ChatClient>
+
+const MCABBER: Start = (account, door) => Mcabber.start(account, door)
+const PROFANITY: Start = (account, door) => Profanity.start(account, door)
+
+/** Who starts OTR is named first: the two speak different versions, and start from different states. */
+const PAIRS: readonly { readonly title: string, readonly starts: readonly [Start, Start] }[] = [
+  { title: 'mcabber to mcabber', starts: [MCABBER, MCABBER] },
+  { title: 'Profanity to Profanity', starts: [PROFANITY, PROFANITY] },
+  { title: 'mcabber to Profanity', starts: [MCABBER, PROFANITY] },
+  { title: 'Profanity to mcabber', starts: [PROFANITY, MCABBER] },
+]
+const DOMAIN = 'capulet.lit'
+
+const network = process.env['SOTTO_TORNET']
+const skip = missing('mcabber', 'profanity', 'torsocks', 'tmux', 'openssl')
+  ?? (network === undefined ? 'no private Tor network: SOTTO_TORNET is not set' : false)
+
+describe('people at mcabber and Profanity talk with OTR, and only with OTR', { skip }, () => {
+  let server: ServerProcess
+  let tor: ClientTor
+
+  before(async () => {
+    [server, tor] = await Promise.all([
+      ServerProcess.start({ network: network ?? '', domain: DOMAIN }),
+      ClientTor.start(network ?? ''),
+    ])
+  })
+
+  after(async () => {
+    await tor?.stop()
+    await server?.stop()
+  })
+
+  for (const { title, starts } of PAIRS) {
+    test(`${title}, STARTTLS on localhost`, async () => {
+      const { certificate, key } = server.identityFiles(DOMAIN)
+      const identity = { name: DOMAIN, certificate: readFileSync(certificate, 'utf8'), key: readFileSync(key, 'utf8') }
+      const wire = await Wire.listen({ host: '127.0.0.1', port: server.port, identity })
+      await meet(DOMAIN, starts, { host: '127.0.0.1', port: wire.port, authority: certificate }, wire)
+    })
+
+    test(`${title}, through the onion`, async () => {
+      const onion = await server.onionAddress()
+      // mcabber takes STARTTLS wherever it is offered, and it is on onions; so the wire must look into that, too.
+      const { certificate, key } = server.identityFiles('onion')
+      const identity = { name: onion, certificate: readFileSync(certificate, 'utf8'), key: readFileSync(key, 'utf8') }
+      const wire = await Wire.listen({ host: '127.0.0.1', port: tor.socksPort, identity })
+      await meet(onion, starts, { host: onion, port: 5222, socksPort: wire.port }, wire)
+    })
+  }
+
+  /** Everything from login to good-bye between two new accounts, and then what others could have read of it. */
+  async function meet(domain: string, starts: readonly [Start, Start], door: Door, wire: Wire): Promise<void> {
+    const script = newScript()
+    const people: Person[] = []
+    try {
+      for (const [index, start] of starts.entries()) {
+        const jid = `${['romeo', 'juliet'][index]}-${randomUUID().slice(0, 8)}@${domain}`
+        const account = { jid, password: randomUUID() }
+        await server.addAccount(jid, account.password)
+        people.push({ jid, client: await start(account, door) })
+      }
+      const [one, other] = people
+      assert.ok(one !== undefined && other !== undefined)
+      await becomeContacts(one, other)
+      await speakPlainly(one, other, script)
+      await converse(one, other, script)
+      assertUnread(script, people, wire)
+    } catch (error) {
+      for (const { client } of people) await client.keepScreen()
+      throw error
+    } finally {
+      for (const { client } of people) await client.stop()
+      await wire.stop()
+    }
+  }
+
+  function assertUnread({ said, refused }: Script, people: readonly Person[], wire: Wire): void {
+    const bytes = wire.recorded
+    assert.ok(bytes.includes('?OTR:'), 'the wire recorded nothing that could be searched')
+    for (const line of said.flat()) {
+      assert.ok(!bytes.includes(line), 'an encrypted line is readable between the clients')
+    }
+    for (const line of refused) {
+      assert.equal(bytes.split(line).length - 1, 1, 'a refused line goes to the server, and nowhere else')
+    }
+    for (const line of [...said.flat(), ...refused]) {
+      assert.deepEqual(server.filesWith(line), [], 'a line is on the server\'s disk')
+      assert.ok(!server.log.includes(line), 'a line is in the server\'s log')
+    }
+    for (const { jid } of people) assert.ok(!server.log.includes(jid), 'the log names a person')
+  }
+})
