@@ -154,7 +154,10 @@ export class Stream implements ConnectionOwner, ParserOwner, Watched {
     if (!header.is('stream', NS_STREAM)) {
       throw new StreamError(header.namespace === NS_STREAM ? 'bad-format' : 'invalid-namespace')
     }
-    if (header.contentNamespace !== this.settings.contentNamespace) throw new StreamError('invalid-namespace')
+    // RFC 6120 §4.8.2: the content namespace is the default one, or each stanza declares it and the stream's is.
+    if (header.contentNamespace !== this.settings.contentNamespace && header.contentNamespace !== NS_STREAM) {
+      throw new StreamError('invalid-namespace')
+    }
     if ((parseVersion(header.attrs['version'])?.major ?? 0) < 1) throw new StreamError('unsupported-version')
     const { domain, identity } = this.owner.opened(this, header)
     // RFC 6120 §4.3.3: a restarted stream is for the same domain, or what was agreed would be carried to another.

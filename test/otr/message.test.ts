@@ -3,7 +3,7 @@ import { describe, test } from 'node:test'
 import fc from 'fast-check'
 import { DEFAULT_SETTINGS } from '../../src/otr/classified.ts'
 import { classify } from '../../src/otr/message.ts'
-import { bodyVectors, type BodyVector } from './vectors.ts'
+import { bodyOf, bodyVectors, type BodyVector } from './vectors.ts'
 
 /** The vectors' words for our kinds and types. */
 const TYPES: Readonly<Record<string, string>> = {
@@ -114,6 +114,27 @@ describe('every byte of an encoded message counts', () => {
       }
     }
   })
+})
+
+describe('base64 is canonical, so that there is one body for a message and no room beside it', () => {
+  const canonical = bodyOf('edge-frag2-single').slice('?OTR,1,1,'.length, -1)
+  const standard = bodyVectors.find(({ valid, kind, body }) => valid && kind === 'data' && body.includes('+') && body.includes('/'))?.body ?? ''
+  const variants: Readonly<Record<string, string>> = {
+    'bits in the padding': canonical.replace('A==.', 'B==.'),
+    'spaces inside': `${canonical.slice(0, 101)}    ${canonical.slice(101)}`,
+    'line breaks inside': `${canonical.slice(0, 101)}\n\n\n\n${canonical.slice(101)}`,
+    'signs that are skipped': `${canonical.slice(0, 101)}*!*!${canonical.slice(101)}`,
+    'more padding': canonical.replace('==.', '======.'),
+    'the alphabet for addresses': standard.replaceAll('+', '-').replaceAll('/', '_'),
+  }
+  for (const [name, body] of Object.entries(variants)) {
+    test(`refuses ${name}`, () => {
+      assert.equal(classify(canonical).kind, 'encoded')
+      assert.equal(classify(standard).kind, 'encoded')
+      assert.ok(body !== canonical && body !== standard)
+      assert.equal(classify(body).kind, 'malformed')
+    })
+  }
 })
 
 describe('limits', () => {

@@ -69,6 +69,14 @@ describe('streams of clients', () => {
     assert.doesNotMatch(rest, /<proceed/)
   })
 
+  test('RFC 6120 §4.8.2: a header whose default namespace is that of streams is as good', async () => {
+    const stream = (await scenario.raw()).send(`<stream xmlns='http://etherx.jabber.org/streams' to='capulet.lit' version='1.0'>`)
+    await stream.expect(/<\/stream:features>/)
+    stream.send(`<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>`)
+    await stream.expect(/<proceed/)
+    stream.destroy()
+  })
+
   test('RFC 6120 §4.7.3: each stream start has an id of its own', async () => {
     const ids = new Set<string>()
     for (let n = 0; n < 5; n++) {
