@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-/** The program `sotto`: its surroundings, its signals and how it ends. What it can be told is operate/command-line.ts. */
+/** The program `sotto`: its surroundings, its signals and how it ends. What it can be told: operate/command-line.ts. */
 import { basename, relative } from 'node:path'
 import { systemClock } from './clock.ts'
 import type { Config } from './config/schema.ts'
@@ -63,7 +63,8 @@ async function operator(config: Config): Promise<Operator> {
 /** Says what went wrong, once, and ends the process. */
 function end(error: unknown, config?: Config): never {
   const { exit, message } = failureOf(error, config)
-  if (exit === 'software') createLog(config?.log ?? { level: 'error', roster: false }).error('process.failed', {}, error)
+  const settings = config?.log ?? { level: 'error', roster: false }
+  if (exit === 'software') createLog(settings).error('process.failed', {}, error)
   if (message !== undefined) process.stderr.write(`${message}\n`)
   process.exit(EXIT_CODES[exit].code)
 }

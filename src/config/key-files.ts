@@ -5,23 +5,24 @@ import type { Complaint } from './config-error.ts'
 /** What is wrong with a domain's certificate and its private key; '' is: not given. `at` is the domain's own key. */
 export function keyPairComplaints(at: string, certificate: string, key: string, now: number): Complaint[] {
   if (certificate === '' && key === '') return []
+  const [atCertificate, atKey] = [`${at}.certificate`, `${at}.key`]
   if (key === '') {
-    return [{ key: `${at}.certificate`, problem: 'a certificate is given without its key', remedy: 'Add the line key = "..."' }]
+    return [{ key: atCertificate, problem: 'a certificate is given without its key', remedy: 'Add key = "..."' }]
   }
   if (certificate === '') {
-    return [{ key: `${at}.key`, problem: 'a key is given without its certificate', remedy: 'Add the line certificate = "..."' }]
+    return [{ key: atKey, problem: 'a key is given without its certificate', remedy: 'Add certificate = "..."' }]
   }
   const complaints: Complaint[] = []
-  const x509 = readable(`${at}.certificate`, certificate, complaints, 'PEM certificate', (pem) => new X509Certificate(pem))
-  const secret = readable(`${at}.key`, key, complaints, 'PEM private key without a passphrase', (pem) => createPrivateKey(pem))
+  const x509 = readable(atCertificate, certificate, complaints, 'PEM certificate', (pem) => new X509Certificate(pem))
+  const secret = readable(atKey, key, complaints, 'PEM private key without passphrase', (pem) => createPrivateKey(pem))
   // Tools that renew certificates hand keys to services by a group; nobody else is to read or change them.
-  if (secret !== undefined) complaints.push(...openComplaints(`${at}.key`, key, 0o037, 'chmod 640'))
-  if (x509 !== undefined) complaints.push(...dateComplaints(`${at}.certificate`, certificate, x509, now))
+  if (secret !== undefined) complaints.push(...openComplaints(atKey, key, 0o037, 'chmod 640'))
+  if (x509 !== undefined) complaints.push(...dateComplaints(atCertificate, certificate, x509, now))
   if (x509 !== undefined && secret !== undefined && !x509.checkPrivateKey(secret)) {
     complaints.push({
-      key: `${at}.key`,
+      key: atKey,
       problem: `${key} is not the key of ${certificate}`,
-      remedy: 'Name the key with which the certificate was requested; a file with a chain has the server\'s certificate first',
+      remedy: 'Name the key with which the certificate was requested; in a chain the server\'s certificate comes first',
     })
   }
   return complaints
@@ -72,7 +73,8 @@ function readable<T>(
 function openComplaints(key: string, file: string, forbidden: number, close: string): Complaint[] {
   const mode = statSync(file).mode & 0o777
   if ((mode & forbidden) === 0) return []
-  return [{ key, problem: `${file} is open to other users (mode 0${mode.toString(8)})`, remedy: `Close it: ${close} ${file}` }]
+  const problem = `${file} is open to other users (mode 0${mode.toString(8)})`
+  return [{ key, problem, remedy: `Close it: ${close} ${file}` }]
 }
 
 function dateComplaints(key: string, file: string, x509: X509Certificate, now: number): Complaint[] {
@@ -80,7 +82,8 @@ function dateComplaints(key: string, file: string, x509: X509Certificate, now: n
     return [{ key, problem: `${file} expired on ${x509.validTo}`, remedy: 'Renew the certificate; its key may stay' }]
   }
   if (Date.parse(x509.validFrom) > now) {
-    return [{ key, problem: `${file} is valid only from ${x509.validFrom}`, remedy: 'Look at the clock of this machine, or wait' }]
+    const problem = `${file} is valid only from ${x509.validFrom}`
+    return [{ key, problem, remedy: 'Look at the clock of this machine, or wait' }]
   }
   return []
 }

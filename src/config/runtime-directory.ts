@@ -30,7 +30,8 @@ export function standardRuntimeDirectory(data: string): string {
 export function makeRuntimeDirectory(config: Config): string {
   const path = runtimeDirectory(config)
   const refuse = (problem: string, remedy: string): never => {
-    throw new ConfigError([{ file: undefined, line: undefined, key: 'files.runtime', problem: `${path} ${problem}`, remedy }])
+    const where = { file: undefined, line: undefined, key: 'files.runtime' }
+    throw new ConfigError([{ ...where, problem: `${path} ${problem}`, remedy }])
   }
   try {
     mkdirSync(config.files.data, { recursive: true, mode: 0o700 })
@@ -41,7 +42,7 @@ export function makeRuntimeDirectory(config: Config): string {
   }
   const status = lstatSync(path)
   if (status.isSymbolicLink() || !status.isDirectory()) refuse('is no folder', 'Remove it, or name another path')
-  if (status.uid !== process.getuid?.()) refuse('belongs to another user', 'Name another path, and find out who made this one')
+  if (status.uid !== process.getuid?.()) refuse('belongs to another user', 'Name another path, and ask who made it')
   if ((status.mode & 0o077) !== 0) refuse('is open to other users', `Close it: chmod 700 ${path}`)
   return path
 }

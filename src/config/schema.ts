@@ -2,9 +2,9 @@ import { z } from 'zod'
 import { LOG_LEVELS } from '../log.ts'
 import { domainName, ONION } from './domain-name.ts'
 
-const TIMES: ReadonlyMap<string, number> = new Map([['ms', 1], ['s', 1000], ['m', 60_000], ['h', 3_600_000], ['d', 86_400_000]])
-const SIZES: ReadonlyMap<string, number> = new Map([['B', 1], ['kB', 1024], ['MB', 1024 * 1024]])
-type Units = typeof TIMES
+type Units = Readonly<Record<string, number>>
+const TIMES: Units = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 }
+const SIZES: Units = { B: 1, kB: 1024, MB: 1024 * 1024 }
 
 /** Milliseconds; a timer of Node ends at 2^31, and one that is set for longer ends at once. */
 const LONGEST_TIME = 24 * 86_400_000
@@ -15,7 +15,7 @@ const duration = (standard: string) =>
 
 /** A number of bytes with its unit, as text: "8kB", "1MB". Parsed to bytes; kB are 1024 bytes. */
 const size = (standard: string, least = '1B') =>
-  quantity(standard, SIZES, `a size with its unit ("512B", "8kB", "1MB"), ${least} or more`, valueOf(least, SIZES), 2 ** 40)
+  quantity(standard, SIZES, `a size with its unit ("512B", "8kB"), ${least} or more`, valueOf(least, SIZES), 2 ** 40)
 
 function quantity(standard: string, units: Units, form: string, least: number, most: number) {
   return z.string().default(standard).transform((text, context) => {
@@ -29,7 +29,7 @@ function quantity(standard: string, units: Units, form: string, least: number, m
 
 function valueOf(text: string, units: Units): number {
   const [, number = '', unit = ''] = /^(\d{1,9})([a-zA-Z]{1,2})$/.exec(text) ?? []
-  return Number(number) * (units.get(unit) ?? Number.NaN)
+  return Number(number) * ((Object.hasOwn(units, unit) ? units[unit] : undefined) ?? Number.NaN)
 }
 
 const count = (standard: number, least = 1, most = 1_000_000) => z.int().min(least).max(most).default(standard)
@@ -154,7 +154,8 @@ function describe(node: z.core.JSONSchema.JSONSchema): KeyDescription {
   const keys = Object.entries(table.properties ?? {}).flatMap(([key, inner]) => (
     typeof inner === 'object' ? [[key, describe(inner)] as const] : []))
   const type = typeof node.type === 'string' ? node.type : undefined
-  return { type, values: node.enum, standard: node.default, keys: keys.length > 0 ? Object.fromEntries(keys) : undefined }
+  const inner = keys.length > 0 ? Object.fromEntries(keys) : undefined
+  return { type, values: node.enum, standard: node.default, keys: inner }
 }
 
 /** The configuration as the rest of the server sees it: times in milliseconds, sizes in bytes, paths absolute. */

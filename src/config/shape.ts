@@ -28,8 +28,11 @@ type Path = readonly PropertyKey[]
 function complaintsOf(issue: Issue, input: unknown): Complaint[] {
   const description = describeKey(issue.path)
   if (issue.code === 'unrecognized_keys') {
-    return issue.keys.map((unknown) => (
-      { key: dotted([...issue.path, unknown]), problem: 'there is no such key', remedy: nearest(unknown, description) }))
+    return issue.keys.map((unknown) => ({
+      key: dotted([...issue.path, unknown]),
+      problem: 'there is no such key',
+      remedy: nearest(unknown, description),
+    }))
   }
   const value = valueAt(input, issue.path)
   const standard = byDefault(description)
@@ -105,7 +108,8 @@ function distance(one: string, other: string): number {
   for (const [i, letter] of [...one].entries()) {
     const next = [i + 1]
     for (let j = 1; j <= other.length; j++) {
-      next.push(Math.min((row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1, (row[j - 1] ?? 0) + (letter === other[j - 1] ? 0 : 1)))
+      const changed = (row[j - 1] ?? 0) + (letter === other[j - 1] ? 0 : 1)
+      next.push(Math.min((row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1, changed))
     }
     row = next
   }

@@ -41,7 +41,8 @@ function commands(accounts: Accounts, host: Host): CommandRoute[] {
       async run(input): Promise<AccountOutput> {
         const { account: text, password } = read(namedWithPassword, input)
         const account = accountOf(text, host.domains)
-        if (host.accounts.exists(account)) throw new CommandError('refused', `the account ${account.toString()} exists already`)
+        const exists = host.accounts.exists(account)
+        if (exists) throw new CommandError('refused', `the account ${account.toString()} exists already`)
         await accepted(accounts.create(account, password))
         return { account: account.toString() }
       },
@@ -92,8 +93,8 @@ export function accountOf(text: string, domains: ServedDomains): Jid {
   }
   const domain = at < 0 || only === undefined ? only : domainOf(text.slice(at + 1), domains)
   const account = Jid.of(at < 0 ? text : text.slice(0, at), domain?.name ?? '')
-  if (account === undefined || account.local === '') throw new CommandError('bad-input', `"${text}" is no name for an account`)
-  return account
+  if (account !== undefined && account.local !== '') return account
+  throw new CommandError('bad-input', `"${text}" is no name for an account`)
 }
 
 function domainOf(text: string, domains: ServedDomains): ServedDomain {
@@ -111,7 +112,8 @@ function read<T>(shape: z.ZodType<T>, input: unknown): T {
   const judged = shape.safeParse(input)
   if (judged.success) return judged.data
   // Only which field it is: its value may be a password.
-  throw new CommandError('bad-input', `the command's "${judged.error.issues[0]?.path.join('.') ?? ''}" is missing, empty or too long`)
+  const field = judged.error.issues[0]?.path.join('.') ?? ''
+  throw new CommandError('bad-input', `the command's "${field}" is missing, empty or too long`)
 }
 
 /** What is wrong with a name or password is for the operator to know; anything else is a bug. */

@@ -2,7 +2,7 @@ import { CommandError } from '../routing/command-error.ts'
 import type { AccountOutput } from './account.ts'
 import type { Operator } from './control-client.ts'
 
-/** Lines that are worked on at a time: hashing a password takes a core for a while, and the server has others to serve. */
+/** Lines that are worked on at a time: hashing a password takes a core for a while, and there are others to serve. */
 const AT_A_TIME = 4
 
 export interface BulkResult {
@@ -34,7 +34,9 @@ export async function* addAccounts(operator: Operator, lines: AsyncIterable<stri
 async function addAccount(operator: Operator, line: number, text: string): Promise<BulkResult> {
   // Names hold no space; whether a password ends in one is for whoever chose it.
   const [, account, password] = /^\s*(\S+)[ \t](.+)$/.exec(text) ?? []
-  if (account === undefined || password === undefined) return { line, outcome: { refused: 'write: name, space, password' } }
+  if (account === undefined || password === undefined) {
+    return { line, outcome: { refused: 'write: name, space, password' } }
+  }
   try {
     const made = await operator.run('account add', { account, password }) as AccountOutput // what that command answers
     return { line, outcome: { account: made.account } }

@@ -27,14 +27,16 @@ export interface Program {
 export function commandLine(program: Program): Command {
   const root = new Command('sotto')
     .description('An XMPP server behind its own Tor onion service, where only OTR-encrypted messages pass.')
-    .option('-c, --config <file>', 'configuration file (else $SOTTO_CONFIG, ./sotto.toml, ./config/sotto.toml, else the defaults)')
+    .option('-c, --config <file>',
+      'configuration file (else $SOTTO_CONFIG, ./sotto.toml, ./config/sotto.toml, else the defaults)')
     // Both hold for the commands below, too, as they are set before those are made.
     .exitOverride()
     .configureOutput({
       writeOut: (text) => { program.output.write(text) },
       writeErr: (text) => { program.keyboard.questions.write(text) },
     })
-  const file = (): string | undefined => configLocation(root.opts<{ config?: string }>().config, program.environment, program.cwd)
+  const file = (): string | undefined =>
+    configLocation(root.opts<{ config?: string }>().config, program.environment, program.cwd)
   const config = (): Config => loadConfig(file(), program)
   const operate = async (work: (operator: Operator) => Promise<void>): Promise<void> => {
     const operator = await program.operator(config())
@@ -52,8 +54,8 @@ export function commandLine(program: Program): Command {
     .action((_options, command: Command) => {
       // Whatever is no command ends up here, as an argument of the one that need not be written.
       const [unknown] = command.args
-      if (unknown !== undefined) throw new CommandError('bad-input', `there is no command "${unknown}"; sotto --help lists them`)
-      return program.start(config(), file())
+      if (unknown === undefined) return program.start(config(), file())
+      throw new CommandError('bad-input', `there is no command "${unknown}"; sotto --help lists them`)
     })
 
   root.command('config').description('the configuration')
@@ -98,7 +100,8 @@ export function commandLine(program: Program): Command {
     .description('the accounts, one a line')
     .option('-d, --domain <domain>', 'of this domain only')
     .action(({ domain }: { domain?: string }) => operate(async (operator) => {
-      const { accounts } = await operator.run('account list', domain === undefined ? {} : { domain }) as AccountListOutput
+      const input = domain === undefined ? {} : { domain }
+      const { accounts } = await operator.run('account list', input) as AccountListOutput
       for (const one of accounts) print(one)
     }))
 
@@ -135,9 +138,10 @@ async function addAll({ keyboard, output }: Program, operator: Operator): Promis
   let refused = 0
   for await (const { line, outcome } of addAccounts(operator, linesOf(keyboard.input))) {
     if ('refused' in outcome) refused++
-    output.write('refused' in outcome ? `line ${line}: ${outcome.refused}\n` : `line ${line}: made ${outcome.account}\n`)
+    output.write(`line ${line}: ${'refused' in outcome ? outcome.refused : `made ${outcome.account}`}\n`)
   }
-  if (refused > 0) throw new CommandError('refused', `${refused} ${refused === 1 ? 'line was' : 'lines were'} not carried out`)
+  if (refused === 0) return
+  throw new CommandError('refused', `${refused} ${refused === 1 ? 'line was' : 'lines were'} not carried out`)
 }
 
 async function confirm(keyboard: Keyboard, question: string): Promise<void> {

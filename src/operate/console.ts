@@ -91,7 +91,9 @@ export class Console implements Announcer {
       this.#line((await qrCode(onionAddress, { colors })).replace(/\n+$/, ''))
     }
     for (const listener of listeners) this.#line(`Listening on ${listener}`)
-    if (noAccounts) this.#line(`There is no account yet. Make the first one, in another terminal:\n  ${this.#addAccount}`)
+    if (!noAccounts) return
+    this.#line('There is no account yet. Make the first one, in another terminal:')
+    this.#line(`  ${this.#addAccount}`)
   }
 
   onionReachable(address: string): void {

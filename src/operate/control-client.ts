@@ -42,8 +42,9 @@ export class ControlClient implements Operator {
       const socket = connect(path)
       const failed = (error: NodeJS.ErrnoException): void => {
         if (error.code === 'ENOENT' || error.code === 'ECONNREFUSED') return resolve(undefined)
-        const remedy = error.code === 'EACCES' ? 'run this as the user whom the server runs as' : 'is it the right path?'
-        reject(new CommandError('unavailable', `cannot connect to ${path} (${error.code ?? 'unknown error'}): ${remedy}`))
+        const code = error.code ?? 'unknown error'
+        const remedy = code === 'EACCES' ? 'run this as the user whom the server runs as' : 'is it the right path?'
+        reject(new CommandError('unavailable', `cannot connect to ${path} (${code}): ${remedy}`))
       }
       socket.once('error', failed)
       socket.once('connect', () => {

@@ -22,7 +22,12 @@ export interface Request {
 /** One line of JSON from the server; the id is '' where the request could not be read. */
 export type Answer =
   | { readonly id: string; readonly ok: true; readonly result: unknown }
-  | { readonly id: string; readonly ok: false; readonly error: { readonly message: string; readonly code: CommandErrorCode } }
+  | { readonly id: string; readonly ok: false; readonly error: Refusal }
+
+export interface Refusal {
+  readonly message: string
+  readonly code: CommandErrorCode
+}
 
 /** Cuts a stream of bytes into lines, each at most LONGEST_LINE long. */
 export class Lines {
@@ -53,8 +58,8 @@ export class Lines {
 /** @throws CommandError where the line is no request */
 export function readRequest(line: string): Request {
   const { id, command, input } = readObject(line)
-  if (typeof id !== 'string' || typeof command !== 'string') throw new CommandError('bad-input', 'no request: id or command is missing')
-  return { id, command, input }
+  if (typeof id === 'string' && typeof command === 'string') return { id, command, input }
+  throw new CommandError('bad-input', 'no request: id or command is missing')
 }
 
 /** @throws CommandError where the line is no answer */

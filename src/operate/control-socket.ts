@@ -36,11 +36,14 @@ export class ControlSocket implements Lifetime {
     if (await answers(this.#path)) throw new ListenError(this.#path, 'EADDRINUSE')
     rmSync(this.#path, { force: true }) // left over by a server that was killed
     await new Promise<void>((resolve, reject) => {
-      this.#server.once('error', (error: NodeJS.ErrnoException) => reject(new ListenError(this.#path, error.code ?? 'unknown')))
+      this.#server.once('error', (error: NodeJS.ErrnoException) => {
+        reject(new ListenError(this.#path, error.code ?? 'unknown'))
+      })
       this.#server.listen(this.#path, resolve)
     })
     chmodSync(this.#path, 0o600)
-    this.#server.removeAllListeners('error').on('error', () => {}) // running out of file descriptors must not end the process
+    // Running out of file descriptors must not end the process.
+    this.#server.removeAllListeners('error').on('error', () => {})
   }
 
   async stop(): Promise<void> {
@@ -88,14 +91,16 @@ export class ControlSocket implements Lifetime {
     let request: Request | undefined
     try {
       request = readRequest(line)
-      const command = this.#commands.get(request.command)
-      if (command === undefined) throw new CommandError('bad-input', `this server knows no command "${request.command}"`)
+      const { command: name } = request
+      const command = this.#commands.get(name)
+      if (command === undefined) throw new CommandError('bad-input', `this server knows no command "${name}"`)
       return answerLine(request.id, undefined, await command.run(request.input))
     } catch (error) {
       if (error instanceof CommandError) return answerLine(request?.id ?? '', error)
       const id = randomIdentifier(6)
       this.#log.error('control.failed', { id }, error)
-      return answerLine(request?.id ?? '', new CommandError('internal', `the server failed; its log says more under ${id}`))
+      const told = new CommandError('internal', `the server failed; its log says more under ${id}`)
+      return answerLine(request?.id ?? '', told)
     }
   }
 }

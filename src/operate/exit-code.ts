@@ -4,9 +4,9 @@
  */
 export const EXIT_CODES = {
   done: { code: 0, meaning: 'Done, or stopped as asked' },
-  failed: { code: 1, meaning: 'Could not start or go on: an address is taken, the store or a required tor cannot be used' },
+  failed: { code: 1, meaning: 'Could not start: an address is taken; the store, a certificate or a required tor is unusable' },
   usage: { code: 64, meaning: 'The command line is wrong' },
-  data: { code: 65, meaning: 'The command was refused: no such account, a name that is taken, a line that cannot be read' },
+  data: { code: 65, meaning: 'The command was refused: no such account, a name that is taken, a line that is wrong' },
   unavailable: { code: 69, meaning: 'The running server does not answer' },
   software: { code: 70, meaning: 'A bug; please report it with the line on stderr' },
   config: { code: 78, meaning: 'The configuration is wrong; nothing was started' },

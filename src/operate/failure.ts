@@ -20,7 +20,9 @@ export function failureOf(error: unknown, config?: Config): Failure {
   if (error instanceof ConfigError) return { exit: 'config', message: error.message }
   if (error instanceof CommandError) return { exit: EXIT_OF[error.code], message: error.message }
   if (error instanceof ListenError) return { exit: 'failed', message: listenRemedy(error, config) }
-  if (error instanceof StoreError || error instanceof TorError || error instanceof CertificateError) return { exit: 'failed', message: error.message }
+  if (error instanceof StoreError || error instanceof TorError || error instanceof CertificateError) {
+    return { exit: 'failed', message: error.message }
+  }
   if (error instanceof CommanderError) return { exit: error.exitCode === 0 ? 'done' : 'usage', message: undefined }
   return { exit: 'software', message: undefined }
 }
@@ -35,7 +37,9 @@ const EXIT_OF: Readonly<Record<CommandErrorCode, Exit>> = {
 /** One line: the address, the key that says so, and the remedy. */
 export function listenRemedy(error: ListenError, config: Config | undefined): string {
   const index = config?.listeners.findIndex(({ address, port }) => `${address}:${port}` === error.where) ?? -1
-  if (index < 0) return `${error.message} (files.runtime). Stop the other server, or name a folder that this user may write to.`
+  if (index < 0) {
+    return `${error.message} (files.runtime). Stop the other server, or name a folder that this user may write to.`
+  }
   const key = `listeners[${index}].port`
   return `${error.message} (${key}). ${REMEDIES[error.code] ?? `Write another value for ${key}`}.`
 }

@@ -28,7 +28,9 @@ export async function askPassword(keyboard: Keyboard, { repeated }: { readonly r
 }
 
 /** @throws CommandError on Ctrl-C and at the end of the input */
-export function ask({ input, questions }: Keyboard, question: string, { echo }: { readonly echo: boolean }): Promise<string> {
+export function ask(
+  { input, questions }: Keyboard, question: string, { echo }: { readonly echo: boolean },
+): Promise<string> {
   questions.write(question)
   const silence = new Writable({ write: (_chunk, _encoding, done) => done() })
   const lines = createInterface({ input, output: echo ? questions : silence, terminal: true, historySize: 0 })

@@ -43,8 +43,11 @@ async function serving(...args: string[]) {
   let said = ''
   child.stdout.setEncoding('utf8').on('data', (chunk: string) => { said += chunk })
   const port = () => Number(/^Listening on 127\.0\.0\.1:(\d+)$/m.exec(said)?.[1])
-  while (!/^Listening on .*\n/m.test(said)) await once(child.stdout, 'data')
-  return { child, port, said: () => said }
+  const saying = async (what: RegExp): Promise<void> => {
+    while (!what.test(said)) await once(child.stdout, 'data')
+  }
+  await saying(/^Listening on .*\n/m)
+  return { child, port, said: () => said, saying }
 }
 
 describe('the program', () => {
@@ -94,7 +97,7 @@ describe('the program', () => {
 
   test('and by the server while it runs; lines of stdin are told one by one, and 65 says that one was refused', async () => {
     const server = await serving()
-    assert.match(server.said(), /\n  node \S*main\.js --config sotto\.toml account add NAME\n/)
+    await server.saying(/\n  node \S*main\.js --config sotto\.toml account add NAME\n/)
     const { code, stdout, stderr } = await sotto(['account', 'add'], 'romeo wherefore\nbad\ntybalt wherefore\n')
     assert.equal(code, 65)
     assert.match(stdout, /^line 1: made romeo@\S+\nline 2: write: .*\nline 3: made tybalt@\S+\n$/)
@@ -134,7 +137,7 @@ describe('the program', () => {
     await once(client, 'data')
     client.pause()
     server.child.kill('SIGINT')
-    while (!server.said().includes('Stopping.')) await once(server.child.stdout, 'data')
+    await server.saying(/Stopping\./)
     server.child.kill('SIGINT')
     assert.deepEqual(await once(server.child, 'exit'), [1, null])
     client.destroy()
