@@ -48,7 +48,7 @@ export class TorProcess {
     try {
       // A group of its own: Ctrl-C in a terminal is for us, and we withdraw the services before tor goes.
       const child = spawn(program, ['-f', files.torrc, '--defaults-torrc', files.defaults], { stdio: ['ignore', log, log], detached: true })
-      await new Promise((resolve, reject) => child.once('spawn', resolve).once('error', reject))
+      await new Promise((resolve, reject) => child.once('spawn', resolve).on('error', reject)) // stays: a later error must not be unheard
       if (child.pid === undefined) throw new Error('spawned without a process') // Node sets it before 'spawn'
       return new TorProcess(child, child.pid, files.log, clock)
     } catch (cause) {

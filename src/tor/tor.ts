@@ -11,6 +11,8 @@ import { TorFiles, checkLength } from './torrc.ts'
 
 /** The section [tor] of the configuration, times in milliseconds. */
 export interface TorOptions extends OnionDefenses {
+  /** Without it nothing is run, reached or published. */
+  readonly enabled: boolean
   readonly required: boolean
   readonly program: string
   /** A file of the operator's that is read after ours; '' for none. */
@@ -67,6 +69,8 @@ export class Tor implements Lifetime {
   #current: { readonly session: TorSession, readonly publication: Publication } | undefined
   /** The status while there is no session. */
   #idle: TorStatus = { state: 'stopped' }
+  /** Why there is no session. */
+  #failure: TorError | undefined
   #percent = 0
   #wanted = false
   #starting: { readonly resolve: () => void, readonly reject: (error: TorError) => void } | undefined
@@ -91,7 +95,8 @@ export class Tor implements Lifetime {
    * @throws TorError where tor is required and cannot be used, or has not bootstrapped in time
    */
   async start(): Promise<void> {
-    const { required, bootstrap_timeout } = this.#settings.options
+    const { enabled, required, bootstrap_timeout } = this.#settings.options
+    if (!enabled) return
     this.#stop = new AbortController()
     this.#idle = { state: 'starting' }
     let timer: Timer | undefined
@@ -99,7 +104,7 @@ export class Tor implements Lifetime {
     const hold = setInterval(() => {}, 60_000)
     const started = new Promise<void>((resolve, reject) => {
       this.#starting = { resolve, reject }
-      if (required) timer = this.#clock.after(bootstrap_timeout, () => reject(new BootstrapTimedOut(this.#percent, bootstrap_timeout)))
+      if (required) timer = this.#clock.after(bootstrap_timeout, () => reject(this.#failure ?? new BootstrapTimedOut(this.#percent, bootstrap_timeout)))
     })
     this.#life = this.#live(this.#stop.signal)
     try {
@@ -179,26 +184,24 @@ export class Tor implements Lifetime {
 
   /** One session from beginning to end; resolves with what ended it. */
   async #serve(stop: AbortSignal): Promise<TorError> {
+    let session: TorSession
     try {
-      const session = await TorSession.open(this.#session, (event) => this.#event(event), this.#clock, stop)
-      const publication = new Publication(session.control, this.#publication, {
-        published: (address) => this.#published(address),
-        unreachable: (error) => this.#unreachable(error),
-      }, this.#clock)
-      this.#current = { session, publication }
-      if (stop.aborted) await session.close()
-      else await this.#opened(session)
-      const error = await session.ended
-      publication.end()
-      if (session.process !== undefined && !stop.aborted) this.#owner.exited?.()
-      return error
+      session = await TorSession.open(this.#session, (event) => this.#event(event), this.#clock, stop)
     } catch (error) {
-      await this.#current?.session.close()
-      return error instanceof TorError ? error : new TorError('tor-failed', 'tor could not be started', undefined, { cause: error })
-    } finally {
-      this.#current = undefined
-      this.#percent = 0
+      return known(error)
     }
+    const owner = { published: (address: string) => this.#published(address), unreachable: (error: TorError) => this.#unreachable(error) }
+    const publication = new Publication(session.control, this.#publication, owner, this.#clock)
+    this.#current = { session, publication }
+    this.#failure = undefined
+    await this.#opened(session).catch((error: unknown) => this.#unreachable(known(error)))
+    if (stop.aborted) await session.close()
+    const error = await session.ended
+    publication.end()
+    this.#current = undefined
+    this.#percent = 0
+    if (session.process !== undefined && !stop.aborted) this.#owner.exited?.()
+    return error
   }
 
   async #opened(session: TorSession): Promise<void> {
@@ -211,7 +214,7 @@ export class Tor implements Lifetime {
 
   #event(event: ControlEvent): void {
     if (event.event === 'descriptor') this.#current?.publication.descriptor(event)
-    else if (event.event === 'reloaded') this.#current?.publication.reloaded().catch((error: unknown) => this.#unreachable(error))
+    else if (event.event === 'reloaded') this.#current?.publication.reloaded().catch((error: unknown) => this.#unreachable(known(error)))
     else if (event.percent > this.#percent) {
       this.#percent = event.percent
       this.#log.info('tor.bootstrapping', { part: this.name, percent: event.percent })
@@ -227,16 +230,17 @@ export class Tor implements Lifetime {
 
   #failed(error: TorError): void {
     this.#idle = { state: 'waiting', error }
+    this.#failure = error
     this.#unreachable(error)
     const hopeless = error instanceof TorNotFound || error instanceof TorTooOld || error instanceof AuthenticationFailed
     if (!this.#settings.options.required) this.#starting?.resolve()
     else if (hopeless) this.#starting?.reject(error)
   }
 
-  #unreachable(error: unknown): void {
-    const known = error instanceof TorError ? error : new TorError('tor-failed', 'tor failed', undefined, { cause: error })
-    this.#log.warn('tor.unreachable', { part: this.name, condition: known.condition, ...known.file === undefined ? {} : { file: known.file } })
-    this.#owner.unreachable?.(known)
+  #unreachable(error: TorError): void {
+    const { condition, file } = error
+    this.#log.warn('tor.unreachable', { part: this.name, condition, ...file === undefined ? {} : { file } })
+    this.#owner.unreachable?.(error)
   }
 
   #pause(milliseconds: number, stop: AbortSignal): Promise<void> {
@@ -251,6 +255,10 @@ export class Tor implements Lifetime {
       if (stop.aborted) done()
     })
   }
+}
+
+function known(error: unknown): TorError {
+  return error instanceof TorError ? error : new TorError('tor-failed', 'tor could not be used', undefined, { cause: error })
 }
 
 function endpoint(control: string): TorEndpoint {

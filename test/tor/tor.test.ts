@@ -12,7 +12,7 @@ import { TestClock, TestLog } from '../house.ts'
 import { temporaryFolder, withoutTor } from './installed.ts'
 
 const OPTIONS: TorOptions = {
-  required: false, program: 'tor', torrc: '', control: '', bootstrap_timeout: 300_000, max_streams_per_circuit: 16,
+  enabled: true, required: false, program: 'tor', torrc: '', control: '', bootstrap_timeout: 300_000, max_streams_per_circuit: 16,
   proof_of_work: true, proof_of_work_rate: 250, proof_of_work_burst: 2500, intro_dos_defense: true,
 }
 
@@ -68,6 +68,15 @@ test('without tor the server starts all the same, says so, and tries again', asy
   assert.deepEqual(tor.status, { state: 'stopped' })
 })
 
+test('tor.enabled = false: nothing is run', async (t) => {
+  const { tor, errors } = stage(t, { enabled: false, program: '/nonexistent/tor' })
+  await tor.start()
+  await tor.publish()
+  assert.deepEqual([tor.status, tor.socks, errors], [{ state: 'stopped' }, undefined, []])
+  await tor.withdraw()
+  await tor.stop()
+})
+
 test('tor.required: without tor the server does not start', async (t) => {
   const { tor } = stage(t, { program: '/nonexistent/tor', required: true })
   await assert.rejects(tor.start(), TorNotFound)
@@ -78,6 +87,12 @@ test('tor.required: without a way into the network the server gives up after tor
   const { tor } = stage(t, { required: true, bootstrap_timeout: 1000 })
   await assert.rejects(tor.start(), BootstrapTimedOut)
   assert.equal(tor.pid, undefined)
+})
+
+test('tor.required: after tor.bootstrap_timeout the last failure is told, if there was one', { skip: withoutTor, timeout: 60_000 }, async (t) => {
+  const { tor, folder } = stage(t, { required: true, bootstrap_timeout: 2000 })
+  writeFileSync(join(folder, 'offline.torrc'), 'NoSuchOption 1\n')
+  await assert.rejects(tor.start(), { condition: 'tor-exited' })
 })
 
 test('start, publish, withdraw, stop: tor is told each, and gone in the end', { skip: withoutTor, timeout: 60_000 }, async (t) => {

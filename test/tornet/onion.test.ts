@@ -16,7 +16,7 @@ import { withoutTor } from '../tor/installed.ts'
 import { joinNetwork, type JoinedNetwork } from './joined.ts'
 
 const OPTIONS: Omit<TorOptions, 'torrc'> = {
-  required: true, program: 'tor', control: '', bootstrap_timeout: 60_000, max_streams_per_circuit: 16,
+  enabled: true, required: true, program: 'tor', control: '', bootstrap_timeout: 60_000, max_streams_per_circuit: 16,
   proof_of_work: true, proof_of_work_rate: 250, proof_of_work_burst: 2500, intro_dos_defense: true,
 }
 const PATIENCE_MILLISECONDS = 45_000
