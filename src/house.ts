@@ -31,7 +31,7 @@ export interface House {
   readonly domains: ServedDomains
   readonly sessions: Sessions
   readonly installation: Installation
-  /** Writes what is not written yet and gives the data directory back. */
+  /** Writes what is not written yet and gives the data directory back; a second time it does nothing. */
   close(): void
 }
 
@@ -77,7 +77,6 @@ async function furnish(
   return {
     config, clock, log, database, accounts, credentials, domains, sessions, installation,
     close: () => {
-      database.flush()
       database.close()
       lock.release()
     },
