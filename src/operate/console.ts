@@ -5,7 +5,7 @@ import { qrCode } from './qr-code.ts'
 export interface Announcer {
   /** How far tor is on its way into its network, 0..100; `summary` is tor's own phrase for the step. */
   bootstrap(percent: number, summary: string): void
-  /** Tor does not run or cannot reach its network, and is tried again. */
+  /** Tor does not run or cannot reach its network, and is tried again; `reason` says what can be done. */
   torUnreachable(reason: string): void
   /** A listener's address is taken and the server goes on without it. */
   listenerTaken(message: string): void
@@ -46,6 +46,7 @@ export class Console implements Announcer {
   #percent = -1
   #progressing = false
   #stuck: Timer | undefined
+  #reason: string | undefined
 
   /** @param addAccount the command that makes an account, as the operator types it here */
   constructor(terminal: Terminal, clock: Clock, addAccount: string) {
@@ -60,8 +61,11 @@ export class Console implements Announcer {
     this.#stuck?.cancel()
     if (percent < 100) {
       this.#stuck = this.#clock.after(NO_PROGRESS_MILLISECONDS, () => {
-        this.torUnreachable(`no progress for ${NO_PROGRESS_MILLISECONDS / 1000} seconds at ${percent} % (${summary})`)
+        this.torUnreachable(`no progress for ${NO_PROGRESS_MILLISECONDS / 1000} seconds at ${percent} % (${summary}): look at `
+          + 'the network, the clock of this machine, and whether Tor needs a bridge here (tor.torrc)')
       })
+    } else {
+      this.#reason = undefined
     }
     const line = `Tor: ${percent} % (${summary})`
     if (this.#terminal.isTTY !== true) return this.#line(line)
@@ -71,9 +75,11 @@ export class Console implements Announcer {
   }
 
   torUnreachable(reason: string): void {
-    this.#line(`Tor cannot reach its network: ${reason}.`)
-    this.#line('  It goes on trying. Meanwhile this machine is served, the onion address is not.')
-    this.#line('  Look at the network, the clock of this machine, and whether Tor needs a bridge here (tor.torrc).')
+    // It is tried again every minute or so, and mostly fails by the same reason.
+    if (reason === this.#reason) return
+    this.#reason = reason
+    this.#line(`Tor is not there yet: ${reason}.`)
+    this.#line('  It is tried again. Meanwhile the listeners are served, and nobody can reach the onion.')
   }
 
   listenerTaken(message: string): void {

@@ -84,9 +84,19 @@ describe('the console', () => {
     const { console, clock, text } = consoleOn(false)
     console.bootstrap(10, 'Connecting')
     clock.pass(59_999)
-    assert.doesNotMatch(text(), /cannot reach/)
+    assert.doesNotMatch(text(), /not there/)
     clock.pass(1)
-    assert.match(text(), /Tor cannot reach its network: no progress for 60 seconds at 10 % \(Connecting\)\.\n.*this machine is served.*\n.*tor\.torrc/)
+    assert.match(text(), /Tor is not there yet: no progress for 60 seconds at 10 % \(Connecting\): .*tor\.torrc.*\n.*the listeners are served/)
+  })
+
+  test('one reason why tor is not there is told once, until tor was there', () => {
+    const { console, text } = consoleOn(false)
+    for (const reason of ['no program', 'no program', 'no network', 'no network']) console.torUnreachable(reason)
+    console.bootstrap(100, 'Done')
+    console.torUnreachable('no network')
+    assert.deepEqual(text().split('\n').filter((line) => line.startsWith('Tor is not')), [
+      'Tor is not there yet: no program.', 'Tor is not there yet: no network.', 'Tor is not there yet: no network.',
+    ])
   })
 
   test('progress, the end of it, or stopping keeps that from being told', () => {
@@ -101,7 +111,7 @@ describe('the console', () => {
       clock.pass(50_000)
       rest(console)
       clock.pass(600_000)
-      assert.doesNotMatch(text(), /cannot reach/)
+      assert.doesNotMatch(text(), /not there/)
     }
   })
 
