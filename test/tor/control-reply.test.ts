@@ -68,7 +68,7 @@ for (const [why, text] of [
   ['a code and no separator', '250\r\n'],
   ['a code out of range', '999 OK\r\n'],
   ['an endless line', 'x'.repeat(70_000)],
-  ['an endless reply', '250-x\r\n'.repeat(5_000_000)],
+  ['an endless reply', '250-x\r\n'.repeat(1_000_000)],
 ] as const) {
   test(`bytes with ${why} are not tor's: the connection is given up`, () => {
     assert.throws(() => new ReplySplitter().push(Buffer.from(text)), ControlClosed)
