@@ -14,6 +14,7 @@ import { ListenError } from './net/listener.ts'
 import { selfSignedFiles, TlsIdentity } from './net/tls.ts'
 import type { Announcer, Served } from './operate/console.ts'
 import type { Operator } from './operate/control-client.ts'
+import { controlPath } from './operate/control-protocol.ts'
 import { ControlSocket } from './operate/control-socket.ts'
 import { listenRemedy } from './operate/failure.ts'
 import { onionCommands } from './operate/onion.ts'
@@ -61,7 +62,7 @@ export async function startServer(config: Config, announcer: Announcer, { lenien
       doors.certificates,
       tor,
       { name: 'listeners', start: () => open(doors, config, announcer, lenient), stop: () => close(doors) },
-      new ControlSocket(join(runtime, 'control.sock'), [...house.installation.tables.commands.values()], log),
+      new ControlSocket(controlPath(config), [...house.installation.tables.commands.values()], log),
       { name: 'ready', start: () => announcer.serving(served(house, doors)) },
       { name: 'publish', start: () => tor.publish(), stop: () => tor.withdraw() },
     ], (part, error) => log.error('stop.failed', { part }, error))
