@@ -16,6 +16,7 @@ import { installTor } from './install/tor.mjs'
 
 /** What each script of package.json runs once everything is there. */
 const TASKS = {
+  packages: async () => {},
   build: async () => {},
   start: (args) => program('dist/src/main.js', args),
   demo: (args) => program('dist/test/demo/main.js', args),
@@ -40,9 +41,10 @@ async function install() {
   const release = await lock()
   try {
     await resumeApt()
-    await installPackages()
-    if (task !== 'build') await installTor()
-    await build()
+    const withTor = task !== 'packages' && task !== 'build'
+    await installPackages(withTor)
+    if (withTor) await installTor()
+    if (task !== 'packages') await build()
   } finally {
     release()
   }

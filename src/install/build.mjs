@@ -37,7 +37,8 @@ export async function build() {
 
 /** Changes when a source file is added, removed, or written. */
 function sourcesStamp() {
-  const files = ['src', 'test'].flatMap((folder) => readdirSync(join(ROOT, folder), { recursive: true }).map((name) => join(folder, name)))
+  const folders = ['src', 'test'].filter((folder) => existsSync(join(ROOT, folder))) // an image is built without tests
+  const files = folders.flatMap((folder) => readdirSync(join(ROOT, folder), { recursive: true }).map((name) => join(folder, name)))
   const sources = ['tsconfig.json', 'package-lock.json', ...files.filter((name) => name.endsWith('.ts')).sort()]
   const hash = createHash('sha256')
   for (const name of sources) {

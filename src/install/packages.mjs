@@ -23,12 +23,14 @@ const NETWORK = 'If the registry cannot be reached, see `npm config list`; then 
  * They are put together in a folder of their own which gets its stamp last, and then take their place by one rename:
  * a node_modules with the right stamp is whole, and anything else is not looked at. A whole folder that an
  * interrupted run could not rename any more is taken; what else it left is removed.
+ *
+ * @param withTor whether a tor will be asked for next: then it comes from apt together with the compiler
  */
-export async function installPackages() {
+export async function installPackages(withTor) {
   const stamp = packagesStamp()
   if (stampOf(MODULES) === stamp) return
   endOrphans()
-  const staging = finished(stamp) ?? await assemble(stamp)
+  const staging = finished(stamp) ?? await assemble(stamp, withTor)
   const old = mkdtempSync(join(WORKSHOP, 'old-'))
   if (existsSync(MODULES)) renameSync(MODULES, join(old, 'node_modules'))
   renameSync(join(staging, 'node_modules'), MODULES)
@@ -58,14 +60,14 @@ function sweep() {
   for (const folder of stagings()) rmSync(folder, { recursive: true, force: true, maxRetries: 5 })
 }
 
-async function assemble(stamp) {
+async function assemble(stamp, withTor) {
   sweep()
   const staging = mkdtempSync(join(WORKSHOP, 'staging-'))
   try {
     for (const file of ['package.json', 'package-lock.json', '.npmrc']) copyFileSync(join(ROOT, file), join(staging, file))
     say('installing npm packages')
     await npm(['ci', '--ignore-scripts', '--omit=optional'], staging, { failure: 'npm could not install the packages', remedy: NETWORK })
-    await compile(staging)
+    await compile(staging, withTor)
   } catch (error) {
     sweep()
     throw error
@@ -76,13 +78,13 @@ async function assemble(stamp) {
 }
 
 /** Runs the install scripts of COMPILED. A compiler is asked for only when they turn out to need one. */
-async function compile(staging) {
+async function compile(staging, withTor) {
   say(`building ${COMPILED.join(' and ')} (a minute or two where they must be compiled)`)
   const missing = COMPILER.filter((program) => find(program) === undefined)
   if (missing.length > 0) {
     const built = await rebuild(staging, {}).then(() => true, () => false)
     if (built) return
-    await aptInstall([...missing, ...(await lacksTor() ? ['tor'] : [])]) // in one go: a person without root types one line
+    await aptInstall([...missing, ...(withTor && await lacksTor() ? ['tor'] : [])]) // in one go: a person without root types one line
   }
   await rebuild(staging, await headers())
 }

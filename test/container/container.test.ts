@@ -1,0 +1,98 @@
+import assert from 'node:assert/strict'
+import { execFileSync } from 'node:child_process'
+import { existsSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { after, before, test } from 'node:test'
+import { setTimeout as delay } from 'node:timers/promises'
+import { baseImage } from './base-image.ts'
+import { Podman } from './podman.ts'
+
+const CHECKOUT = new URL('../../..', import.meta.url).pathname
+const IMAGE = 'localhost/sotto'
+const CERTIFICATES = '/etc/ssl/certs/ca-certificates.crt'
+const HARDENED = ['--read-only', '--cap-drop=all', '--security-opt=no-new-privileges', '--memory=512m', '--pids-limit=128', '--network=none']
+const SERVES_SECONDS = 60
+
+let podman: Podman
+before(async () => { podman = await Podman.start() })
+after(() => podman.remove())
+
+test('the image', async (t) => {
+  await t.test('is built by the Dockerfile on Debian and Node 24', (t) => {
+    const base = baseImage(podman)
+    t.diagnostic(`on ${base}`)
+    // Chroot: a build needs no more, and not every machine grants it more. Docker's format: OCI's knows no HEALTHCHECK.
+    podman.run('build', '--isolation=chroot', '--network=host', '--pull=never', '--format=docker', `--build-arg=NODE_IMAGE=${base}`,
+      ...secrets(), `--tag=${IMAGE}`, CHECKOUT)
+    t.diagnostic(`${Math.round(Number(podman.run('image', 'inspect', '--format={{.Size}}', IMAGE)) / 1e6)} MB`)
+  })
+
+  await t.test('holds neither a compiler nor npm nor tests', () => {
+    const found = podman.run('run', '--rm', '--entrypoint=sh', IMAGE, '-c',
+      'ls -d /app/dist/test /app/node_modules/typescript /run/secrets/* 2>/dev/null; command -v npm g++ cc make python3; true')
+    assert.equal(found, '')
+  })
+
+  await t.test('runs with a read-only root, no capability, no network, as a user who is not root', async () => {
+    // With its network switched off tor still makes the onion service, so nothing outside is needed.
+    podman.run('volume', 'create', 'kept')
+    podman.run('run', '--rm', '--volume=kept:/data', '--entrypoint=sh', IMAGE, '-c',
+      'echo "DisableNetwork 1" >torrc && printf "[tor]\\ntorrc = \\"torrc\\"\\n" >sotto.toml')
+    start('first')
+    await serves('first')
+    assert.equal(podman.run('exec', 'first', 'id', '-u'), '10001')
+    assert.match(podman.run('exec', 'first', 'grep', 'CapEff', '/proc/1/status'), /^CapEff:\s+0+$/)
+    assert.notEqual(podman.attempt('exec', 'first', 'touch', '/app/x').status, 0, 'the root is read-only')
+  })
+
+  await t.test('is healthy while the server answers', () => {
+    podman.run('healthcheck', 'run', 'first')
+  })
+
+  await t.test('makes accounts by its own command', () => {
+    assert.match(podman.run('exec', 'first', 'sh', '-c', 'printf "romeo wherefore-art-thou\\n" | sotto account add'), /romeo/)
+    assert.match(podman.run('exec', 'first', 'sotto', 'account', 'list'), /^romeo@/)
+  })
+
+  await t.test('finds the same onion address and accounts after a restart in a new container', async () => {
+    const before = await address('first')
+    podman.run('stop', '--time=30', 'first')
+    assert.equal(podman.run('inspect', '--format={{.State.ExitCode}}', 'first'), '0', 'a signal ends it in order')
+    podman.run('rm', 'first')
+    start('second')
+    assert.equal(await address('second'), before)
+    assert.match(podman.run('exec', 'second', 'sotto', 'account', 'list'), /^romeo@/)
+  })
+})
+
+function start(name: string): void {
+  podman.run('run', '--detach', `--name=${name}`, ...HARDENED, '--volume=kept:/data', IMAGE)
+}
+
+async function serves(name: string): Promise<string> {
+  const deadline = performance.now() + SERVES_SECONDS * 1000
+  for (;;) {
+    const { stdout, stderr } = podman.attempt('logs', name)
+    if (/^Listening on /m.test(stdout)) return stdout
+    assert.ok(performance.now() < deadline && podman.run('inspect', '--format={{.State.Running}}', name) === 'true', stdout + stderr)
+    await delay(500)
+  }
+}
+
+async function address(name: string): Promise<string> {
+  const [found] = /[a-z2-7]{56}\.onion/.exec(await serves(name)) ?? []
+  assert.ok(found)
+  return found
+}
+
+/** How npm reaches its registry from here, for the time of the build: never the whole of npm's settings, which may hold passwords. */
+function secrets(): readonly string[] {
+  const settings = ['registry', 'proxy', 'https-proxy', 'noproxy', 'omit-lockfile-registry-resolved'].flatMap((name) => {
+    const value = execFileSync('npm', ['config', 'get', name], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }).trim()
+    return ['', 'null', 'undefined'].includes(value) ? [] : [`${name}=${value}`]
+  })
+  if (existsSync(CERTIFICATES)) settings.push('cafile=/run/secrets/ca')
+  const file = join(podman.folder, 'npmrc')
+  writeFileSync(file, `${settings.join('\n')}\n`)
+  return [`--secret=id=npmrc,src=${file}`, ...existsSync(CERTIFICATES) ? [`--secret=id=ca,src=${CERTIFICATES}`] : []]
+}
