@@ -187,7 +187,7 @@ export class TestClient implements Session {
 
 /** Time that moves when a test says so. */
 export class TestClock implements Clock {
-  #now = Date.UTC(1597, 0, 1)
+  #now = Date.UTC(1999, 0, 4)
   #timers: { readonly at: number; readonly work: () => void }[] = []
 
   now(): number {

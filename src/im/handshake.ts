@@ -70,7 +70,8 @@ export class Handshake {
       const shown = stanza.with({ from: contact.toString(), to: account.toString() })
       for (const session of this.#audience(account, type)) session.send(shown)
     }
-    this.#change(account, { ...item, requestId: item.requestId ?? stanza.attrs['id'] }, next, type)
+    const requestId = type === 'subscribe' ? stanza.attrs['id'] : item.requestId
+    this.#change(account, { ...item, requestId }, next, type)
     if (type === 'unsubscribe' && reply !== undefined) this.#presence.sendUnavailable(account, contact)
     if (reply !== undefined) this.#send(reply, account, contact, reply === 'subscribed' ? stanza.attrs['id'] : undefined)
     if (reply === 'subscribed') this.#presence.sendCurrent(account, contact)

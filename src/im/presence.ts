@@ -45,7 +45,8 @@ export class Presence {
   judgeOutgoing({ origin, directed, type, to, session }: Envelope): Verdict {
     if (origin !== 'client' || !directed || session === undefined) return undefined
     if (type === 'unavailable') this.#directed.remove(session, to)
-    if (type !== '' || this.#isSubscriber(session, to)) return undefined
+    // A subscriber hears of a session that is available in any case.
+    if (type !== '' || (session.presence !== undefined && this.sees(to, session.account))) return undefined
     return this.#directed.add(session, to) ? undefined : RESOURCE_CONSTRAINT
   }
 
@@ -105,15 +106,17 @@ export class Presence {
   }
 
   #unavailable(session: Session, stanza: Element): undefined {
+    const wasAvailable = session.presence !== undefined
     const recipients = this.#directed.of(session)
     this.#directed.clear(session)
-    if (session.presence !== undefined) {
+    if (wasAvailable) {
       this.#sendToOwn(session, stanza) // the session itself gets it, too (§4.5.2)
       session.showPresence(undefined, 0)
       this.#sendToSubscribers(session, stanza)
     }
     for (const recipient of recipients.values()) {
-      if (!this.#isSubscriber(session, recipient)) this.#send(stanza, session.jid, recipient, session)
+      const wasTold = wasAvailable && this.sees(recipient, session.account)
+      if (!wasTold) this.#send(stanza, session.jid, recipient, session)
     }
   }
 
@@ -182,10 +185,6 @@ export class Presence {
   /** §4.3.2: the answer to one who may not see the account's presence, and of an account that does not exist. */
   #deny(account: Jid, viewer: Jid, id: string | undefined): void {
     this.#send(element(NS_CLIENT, 'presence', { type: 'unsubscribed', id, from: account.toString() }), account, viewer)
-  }
-
-  #isSubscriber(session: Session, entity: Jid): boolean {
-    return session.presence !== undefined && seesAccount(this.#rosters.of(session.account).get(entity.bare)?.state ?? 'none')
   }
 
   /** `session` is told where that fails. The stanza's `from` is stamped already. */

@@ -63,7 +63,7 @@ export class RosterCommand {
     if (known?.listed !== true && roster.listed >= this.#host.config.limits.roster_items) return RESOURCE_CONSTRAINT
     const item = this.#rosters.item(account, contact)
     this.#log(account, contact, known?.listed === true ? 'update' : 'add')
-    return this.#rosters.put(account, { ...item, name, groups, listed: true }).then((): IqAnswer => EMPTY)
+    return this.#rosters.put(account, { ...item, name, groups, listed: true }, 'always').then((): IqAnswer => EMPTY)
   }
 
   #remove(account: Jid, contact: Jid): IqAnswer | Promise<IqAnswer> {

@@ -135,14 +135,14 @@ export class Rosters {
     return [...this.#sessions.of(account).values()].filter((session) => this.#interested.has(session))
   }
 
-  /** Puts an item in place of what there is, and pushes it where a client sees the difference. */
-  put(account: Jid, item: RosterItem): Promise<void> {
+  /** Puts an item in place of what there is, and pushes it: where a client sees a difference, or always (§2.3.2). */
+  put(account: Jid, item: RosterItem, push: 'difference' | 'always' = 'difference'): Promise<void> {
     const roster = this.of(account)
     const before = roster.get(item.jid) ?? unknownContact(item.jid)
     this.#items -= weight(roster)
     roster.put(item)
     this.#items += weight(roster)
-    if (item.listed && !looksSame(before, item)) this.#push(account, roster, itemElement(item))
+    if (item.listed && (push === 'always' || !looksSame(before, item))) this.#push(account, roster, itemElement(item))
     const { version } = roster
     return this.#write(account, roster, () => this.#table.save(account, item, version))
   }

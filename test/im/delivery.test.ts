@@ -178,6 +178,15 @@ describe('several resources and OTR', () => {
     assert.deepEqual(got(...juliets), ['chamber'])
   })
 
+  test('a tag that moved goes with the resource that used it last', async () => {
+    const { romeo, juliets } = await house(['balcony', 0], ['chamber', 0])
+    for (const index of [1, 0, 1, 0]) {
+      juliets[index]?.says(chat(ROMEO, encoded(DATA, [0x200, 0x100])))
+      romeo.says(chat(JULIET, encoded(DATA, [0x100, 0x200])))
+      assert.deepEqual(got(...juliets), [['balcony', 'chamber'][index]])
+    }
+  })
+
   test('the tag of another account is not taken for one of this', async () => {
     const { house: built, romeo, juliets } = await house(['balcony', 0], ['chamber', 9])
     const tybalt = await built.login('tybalt@capulet.lit/street')

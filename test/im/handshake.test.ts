@@ -154,6 +154,34 @@ describe('the subscription handshake', () => {
     }
   })
 
+  test('RFC 6121 §8.5.1: nothing is kept for an account that is not there', async () => {
+    const house = new TestHouse()
+    house.remoteSays("<presence from='mercutio@verona.lit' to='nobody@capulet.lit' type='subscribe'/>")
+    await house.settled()
+    assert.deepEqual(house.database.statement('SELECT * FROM roster_item').all(), [])
+  })
+
+  test('RFC 6121 §8.5.3.2.2: an approval for a resource that is gone is ignored, a request is not', async () => {
+    const { house, romeo, juliet } = await lovers()
+    romeo.says("<presence to='mercutio@verona.lit' type='subscribe'/>")
+    romeo.forget()
+    house.remoteSays(`<presence from='mercutio@verona.lit' to='${ROMEO}/gone' type='subscribed'/>`)
+    romeo.hears()
+    house.remoteSays(`<presence from='mercutio@verona.lit' to='${ROMEO}/orchard' type='subscribed'/>`)
+    assert.equal(romeo.heard().length, 2)
+    house.remoteSays(`<presence from='mercutio@verona.lit' to='${JULIET}/gone' type='subscribe'/>`)
+    juliet.hears(`<presence from='mercutio@verona.lit' to='${JULIET}' type='subscribe'/>`)
+  })
+
+  test('RFC 6121 §2.6.3: a request by a listed contact changes nothing that the roster shows, so it is not pushed', async () => {
+    const { house, juliet } = await lovers()
+    juliet.says("<iq id='s1' type='set'><query xmlns='jabber:iq:roster'><item jid='mercutio@verona.lit'/></query></iq>")
+    await house.settled()
+    juliet.forget()
+    house.remoteSays(`<presence from='mercutio@verona.lit' to='${JULIET}' id='r1' type='subscribe'/>`)
+    juliet.hears(`<presence from='mercutio@verona.lit' to='${JULIET}' id='r1' type='subscribe'/>`)
+  })
+
   test('a stranger who takes back a request learns nothing by it', async () => {
     const house = new TestHouse()
     house.remoteSays(`<presence from='mercutio@verona.lit' to='${JULIET}' type='subscribe'/>`)

@@ -213,6 +213,20 @@ describe('directed presence', () => {
     tybalt.hears()
   })
 
+  test('RFC 6121 §4.6.3: a subscriber who got it before the broadcast is told once, and so is one who is told of the end twice', async () => {
+    const house = await friends()
+    const romeo = await house.login(`${ROMEO}/orchard`)
+    const tybalt = await house.login('tybalt@capulet.lit/street')
+    const juliet = house.connect(`${JULIET}/balcony`)
+    juliet.says(`<presence to='${ROMEO}'/><presence to='tybalt@capulet.lit'/><presence/>`)
+    romeo.forget()
+    tybalt.forget()
+    juliet.says("<presence type='unavailable'/>")
+    juliet.leaves()
+    romeo.hears(`<presence from='${JULIET}/balcony' to='${ROMEO}' type='unavailable'/>`)
+    tybalt.hears(`<presence from='${JULIET}/balcony' to='tybalt@capulet.lit' type='unavailable'/>`)
+  })
+
   test('RFC 6121 §4.6.6: who got it may probe that resource, and no other', async () => {
     const house = new TestHouse()
     const juliet = await house.login(`${JULIET}/balcony`, '<presence><show>away</show></presence>')

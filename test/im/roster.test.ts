@@ -45,14 +45,21 @@ describe('the roster', () => {
     assert.equal(house.database.statement('SELECT * FROM roster_item').all().length, 1)
   })
 
-  test('a roster set that cannot be written is an error, and the roster stays what it is on disk', async () => {
+  test('a roster set that cannot be written is an error, and the roster is what is on disk', async () => {
     const house = new TestHouse()
     const juliet = await house.login('juliet@capulet.lit/balcony')
-    house.database.statement('DROP TABLE roster_item').run()
+    house.database.statement("CREATE TRIGGER full BEFORE INSERT ON roster_item BEGIN SELECT raise(ABORT, 'disk full'); END").run()
     juliet.says(set("<item jid='nurse@capulet.lit'/>"))
     await house.settled()
     assert.equal(juliet.heard().at(-1)?.attrs['type'], 'error')
     assert.equal(house.log.lines[0]?.event, 'roster.write-failed')
+    assert.deepEqual(roster(juliet), [])
+  })
+
+  test('RFC 6121 §2.3.2: what is set again unchanged is pushed again', async () => {
+    const juliet = await new TestHouse().login('juliet@capulet.lit/balcony')
+    juliet.says(set("<item jid='nurse@capulet.lit'/>") + set("<item jid='nurse@capulet.lit'/>"))
+    assert.deepEqual(juliet.heard().map(({ attrs }) => attrs['type']), ['set', 'set'])
   })
 
   test('RFC 6121 §2.4.1: an item is replaced as a whole', async () => {
@@ -199,6 +206,21 @@ describe('the roster', () => {
       ['add nurse@capulet.lit', 'subscribe nurse@capulet.lit', 'remove nurse@capulet.lit'])
   })
 
+  test('RFC 6121 §2.6.3: no version comes back, also where an account is made anew', async () => {
+    const house = new TestHouse()
+    const version = async (): Promise<number> => {
+      const juliet = await house.login('juliet@capulet.lit/balcony')
+      juliet.says(set("<item jid='nurse@capulet.lit'/>"))
+      const pushed = Number(juliet.heard()[0]?.elements()[0]?.attrs['ver'])
+      juliet.leaves()
+      return pushed
+    }
+    const before = await version()
+    await house.database.write(() => house.installation.tables.account.deleted(jid('juliet@capulet.lit')))
+    house.clock.advance(1)
+    assert.ok(await version() > before)
+  })
+
   test('an account that is deleted leaves nothing behind, and its contacts are told', async () => {
     const house = new TestHouse()
     await house.befriend('juliet@capulet.lit', 'romeo@montague.lit')
@@ -206,10 +228,14 @@ describe('the roster', () => {
     assert.deepEqual(roster(romeo), ['juliet@capulet.lit both'])
     const { account } = house.installation.tables
     assert.equal((account.exported(jid('juliet@capulet.lit'))['im'] as { roster: unknown[] }).roster.length, 1)
+    await house.login('juliet@capulet.lit/balcony')
+    romeo.forget()
     await house.database.write(() => account.deleted(jid('juliet@capulet.lit')))
     house.accounts.delete('juliet@capulet.lit')
     await house.settled()
     await house.settled()
+    assert.deepEqual(romeo.heard().filter(({ name }) => name === 'presence').map(({ attrs }) => `${attrs['from']} ${attrs['type']}`),
+      ['juliet@capulet.lit/balcony unavailable', 'juliet@capulet.lit unsubscribe', 'juliet@capulet.lit unsubscribed'])
     assert.deepEqual(roster(romeo), ['juliet@capulet.lit none'])
     for (const table of ['roster_item', 'roster_version']) {
       assert.deepEqual(house.database.statement(`SELECT account FROM ${table} WHERE account LIKE 'juliet%'`).all(), [])

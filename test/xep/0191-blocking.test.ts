@@ -67,7 +67,9 @@ describe('XEP-0191: Blocking Command', () => {
     const romeo = await house.login('romeo@montague.lit/orchard')
     await block(house, juliet, 'romeo@montague.lit')
     romeo.hears("<presence from='juliet@capulet.lit/chamber' to='romeo@montague.lit' type='unavailable'/>")
+    juliet.forget()
     juliet.says('<presence><show>away</show></presence>')
+    juliet.hears("<presence from='juliet@capulet.lit/chamber' to='juliet@capulet.lit'><show>away</show></presence>")
     romeo.says("<presence to='juliet@capulet.lit' type='probe'/>")
     romeo.hears()
   })
@@ -82,6 +84,7 @@ describe('XEP-0191: Blocking Command', () => {
     romeo.forget()
     romeo.says("<presence to='juliet@capulet.lit'/><presence to='juliet@capulet.lit' type='subscribe'/>")
     romeo.says("<iq to='juliet@capulet.lit/chamber' id='r1' type='result'/>")
+    romeo.says("<message to='juliet@capulet.lit' id='h1' type='headline'><body>?OTRv23?</body></message>")
     romeo.hears()
     romeo.says("<message to='juliet@capulet.lit/chamber' id='m1' type='chat'><body>?OTRv23?</body></message>")
     romeo.says("<iq to='juliet@capulet.lit/chamber' id='q1' type='get'><ping xmlns='urn:xmpp:ping'/></iq>")
@@ -156,6 +159,7 @@ describe('XEP-0191: Blocking Command', () => {
     assert.deepEqual(second.installation.tables.account.exported(juliet.account)['blocking'], { blocked_jid: ['verona.lit'] })
     second.installation.tables.account.deleted(juliet.account)
     assert.deepEqual(second.database.statement('SELECT jid FROM blocked_jid').all(), [])
+    assert.deepEqual(second.installation.tables.account.exported(juliet.account)['blocking'], { blocked_jid: [] })
   })
 
   test('§6: a user never blocks the own account', async () => {
