@@ -3,7 +3,6 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
-import { clientTorrcOf } from '../tornet/network.ts'
 
 const BOOTSTRAP_MILLISECONDS = 60_000
 
@@ -23,15 +22,15 @@ export class ClientTor {
   /**
    * Resolves once tor has bootstrapped, after two or three seconds.
    *
-   * @param network the folder of the private network
+   * @param clientTorrc of the private network
    * @throws Error with tor's log where that fails
    */
-  static async start(network: string): Promise<ClientTor> {
+  static async start(clientTorrc: string): Promise<ClientTor> {
     const folder = mkdtempSync(join(tmpdir(), 'sotto-tor-'))
     const torrc = join(folder, 'torrc')
     const empty = join(folder, 'defaults')
     writeFileSync(empty, '') // else Debian's own, which change the user
-    writeFileSync(torrc, `%include "${clientTorrcOf(network)}"
+    writeFileSync(torrc, `%include "${clientTorrc}"
 DataDirectory "${join(folder, 'state')}"
 SocksPort 127.0.0.1:auto IsolateSOCKSAuth ExtendedErrors
 Log notice stdout

@@ -1,13 +1,10 @@
 /** `npm run demo`: two people talk through the onion of a server on a private Tor network, with every step printed. */
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { ClientTor } from '../clients/client-tor.ts'
 import { OtrConversation, newOtrKey } from '../clients/otr-conversation.ts'
 import { XmppClient } from '../clients/xmpp-client.ts'
 import { ServerProcess } from '../interop/server.ts'
 import type { Element } from '../../src/xml/element.ts'
-import { TorNetwork } from '../tornet/network.ts'
+import { joinNetwork } from '../tornet/joined.ts'
 
 const PATIENCE_MILLISECONDS = 60_000
 const LINES = [
@@ -35,9 +32,9 @@ try {
 process.exit()
 
 async function demonstrate(): Promise<void> {
-  const network = await privateNetwork()
+  const clientTorrc = await privateNetwork()
   tell('Starting the server: its onion service is published on that network.')
-  const server = await ServerProcess.start({ network })
+  const server = await ServerProcess.start({ clientTorrc })
   ends.push(() => server.stop())
   const onion = await server.onionAddress()
   tell(`The server is reachable at ${onion}, and nowhere else.`)
@@ -46,7 +43,7 @@ async function demonstrate(): Promise<void> {
   await server.addAccount('romeo@onion', 'at-thy-word')
   await server.addAccount('juliet@onion', 'good-night')
 
-  const tor = await ClientTor.start(network)
+  const tor = await ClientTor.start(clientTorrc)
   ends.push(() => tor.stop())
   const romeo = await login(tor, onion, 'romeo', 'at-thy-word')
   const juliet = await login(tor, onion, 'juliet', 'good-night')
@@ -79,17 +76,12 @@ async function talk(romeo: XmppClient, juliet: XmppClient, onion: string): Promi
   tell(`What the server saw of Romeo's last line: ${first.sent.at(-1)?.slice(0, 72)}...`)
 }
 
-/** The one that is named by SOTTO_TORNET, or a new one. */
+/** The network that SOTTO_TORNET names, or a new one. */
 async function privateNetwork(): Promise<string> {
-  const running = process.env['SOTTO_TORNET']
-  if (running !== undefined) return running
-  tell('Starting a private Tor network on this machine: five relays, no Internet (about 20 s).')
-  const folder = mkdtempSync(join(tmpdir(), 'sotto-demo-'))
-  ends.push(() => rmSync(folder, { recursive: true, force: true }))
-  const starting = TorNetwork.start(folder)
-  ends.push(async () => (await starting.catch(() => undefined))?.stop()) // what did not start has told so above
-  await starting
-  return folder
+  tell('Joining a private Tor network on this machine: five relays, no Internet (a new one takes 20 s).')
+  const network = await joinNetwork(process.env['SOTTO_TORNET'], (line) => tell(`  ${line}`))
+  ends.push(() => network.leave())
+  return network.clientTorrc
 }
 
 /** Each through a circuit of their own. */

@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { after, before, describe, test } from 'node:test'
 import { ClientTor } from '../clients/client-tor.ts'
+import { joinNetwork, type JoinedNetwork } from '../tornet/joined.ts'
 import type { Account, ChatClient, Door } from './chat-client.ts'
 import { becomeContacts, converse, newScript, speakPlainly, type Person, type Script } from './conversation.ts'
 import { Mcabber } from './mcabber.ts'
@@ -25,24 +26,23 @@ const PAIRS: readonly { readonly title: string, readonly starts: readonly [Start
 ]
 const DOMAIN = 'capulet.lit'
 
-const network = process.env['SOTTO_TORNET']
-const skip = missing('mcabber', 'profanity', 'torsocks', 'tmux', 'openssl')
-  ?? (network === undefined ? 'no private Tor network: SOTTO_TORNET is not set' : false)
+const skip = missing('mcabber', 'profanity', 'torsocks', 'tmux', 'openssl', 'tor') ?? false
 
 describe('people at mcabber and Profanity talk with OTR, and only with OTR', { skip }, () => {
+  let network: JoinedNetwork
   let server: ServerProcess
   let tor: ClientTor
 
   before(async () => {
-    [server, tor] = await Promise.all([
-      ServerProcess.start({ network: network ?? '', domain: DOMAIN }),
-      ClientTor.start(network ?? ''),
-    ])
+    network = await joinNetwork(process.env['SOTTO_TORNET'], console.log)
+    server = await ServerProcess.start({ ...network, domain: DOMAIN })
+    tor = await ClientTor.start(network.clientTorrc)
   })
 
   after(async () => {
     await tor?.stop()
     await server?.stop()
+    await network?.leave()
   })
 
   for (const { title, starts } of PAIRS) {

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as passed } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
-import { clientTorrcOf } from '../tornet/network.ts'
+import { torsUnder } from '../tornet/leftovers.ts'
 
 const MAIN = fileURLToPath(new URL('../../src/main.js', import.meta.url))
 const LISTENING_MILLISECONDS = 30_000
@@ -17,8 +17,8 @@ const POLL_MILLISECONDS = 50
 export interface ServerOptions {
   /** The domain that the localhost listener serves; without it that is the onion's. */
   readonly domain?: string
-  /** The folder of a private Tor network; with it there is an onion domain. */
-  readonly network?: string
+  /** The client torrc of a private Tor network; with it there is an onion domain, without it no tor. */
+  readonly clientTorrc?: string
 }
 
 /** Our server as an operator runs it: a process of its own with a configuration file, all in a temporary folder. */
@@ -79,12 +79,9 @@ export class ServerProcess {
     return this.#child !== undefined && this.#child.exitCode === null && this.#child.signalCode === null
   }
 
-  /** The process that is tor; undefined while there is none. */
-  get torPid(): number | undefined {
-    const pid = this.#child?.pid
-    if (pid === undefined || !this.running) return undefined
-    const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').match(/\d+/g) ?? []
-    return children.map(Number).find((one) => programOf(one) === 'tor')
+  /** The processes that are its tor: none while it is started, two where an old one has not noticed yet. */
+  get torPids(): readonly number[] {
+    return torsUnder(this.directory)
   }
 
   /** The onion address, once others can reach it. */
@@ -168,20 +165,12 @@ async function freePort(): Promise<number> {
   return port
 }
 
-function configurationFor({ domain, network }: ServerOptions, port: number): string {
+function configurationFor({ domain, clientTorrc }: ServerOptions, port: number): string {
   const tables = ['[log]\nlevel = "debug"']
-  if (network !== undefined) tables.push(`[tor]\ntorrc = "${clientTorrcOf(network)}"`, '[[domains]]\nname = "onion"')
+  if (clientTorrc !== undefined) tables.push(`[tor]\ntorrc = "${clientTorrc}"`, '[[domains]]\nname = "onion"')
   else tables.push('[tor]\nenabled = false')
   if (domain !== undefined) tables.push(`[[domains]]\nname = "${domain}"`)
   const served = domain ?? 'onion'
   tables.push(`[[listeners]]\nkind = "c2s"\naddress = "127.0.0.1"\nport = ${port}\ndomains = ["${served}"]`)
   return `${tables.join('\n\n')}\n`
-}
-
-function programOf(pid: number): string | undefined {
-  try {
-    return readFileSync(`/proc/${pid}/comm`, 'utf8').trim()
-  } catch {
-    return undefined // gone meanwhile
-  }
 }
