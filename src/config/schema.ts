@@ -37,7 +37,8 @@ const port = z.int().min(0).max(65_535)
 /** A path; relative ones are resolved against the configuration file's folder. '' means: the default. */
 const path = z.string().default('')
 
-export const REGISTRATION_MODES = ['closed', 'open'] as const
+/** Who may make an account. More come with what carries them out. */
+export const REGISTRATION_MODES = ['closed'] as const
 export const POLICY_PROFILES = ['otr'] as const
 
 /** A domain by its configured name: 'onion', or a DNS name as in JIDs. */
