@@ -94,6 +94,13 @@ describe('TLS on a connection', () => {
     })
   }
 
+  test('RFC 9325 §3.1.1: nobody is served by TLS before 1.2', async () => {
+    const socket = client({ minVersion: 'TLSv1', maxVersion: 'TLSv1.1', ciphers: 'DEFAULT:@SECLEVEL=0' })
+    const [error] = await once(socket, 'error') as [NodeJS.ErrnoException]
+    assert.equal(error.code, 'ERR_SSL_TLSV1_ALERT_PROTOCOL_VERSION')
+    assert.equal(await secured, false)
+  })
+
   test('TLS 1.2 renegotiation is refused', async () => {
     const socket = client({ maxVersion: 'TLSv1.2' })
     await once(socket, 'secureConnect')
