@@ -266,6 +266,7 @@ describe('presence that comes in', () => {
     for (const to of ['nobody@capulet.lit', JULIET, `${JULIET}/gone`, 'capulet.lit']) {
       house.remoteSays(`<presence from='${MERCUTIO}/a' to='${to}'/><presence from='${MERCUTIO}/a' to='${to}' type='unavailable'/><presence from='${MERCUTIO}/a' to='${to}' type='error'/>`)
     }
+    house.remoteSays(`<presence from='${MERCUTIO}' to='capulet.lit' type='probe'/>`)
     house.departs()
   })
 
