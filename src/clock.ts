@@ -1,3 +1,4 @@
+/** A deadline that is still to come. */
 export interface Timer {
   cancel(): void
 }

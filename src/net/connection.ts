@@ -80,10 +80,10 @@ export class Connection {
 
   /**
    * Speaks TLS from here on, as server. Resolves with whether the handshake succeeded; where it fails the
-   * connection is destroyed. Time is the caller's to limit.
+   * connection is destroyed. Time is the caller's to limit, and so are bytes that came before: after STARTTLS they
+   * would be plaintext injected before the handshake.
    *
-   * `prefix` is what the peer had sent already; anything but nothing is refused by the callers for STARTTLS,
-   * where it would be plaintext injected before the handshake.
+   * `choose` gives the identity for the name in the client's hello (direct TLS); undefined refuses the name.
    */
   startTls(identity: TlsIdentity, choose?: (serverName: string) => TlsIdentity | undefined): Promise<boolean> {
     const plain = this.#socket

@@ -8,6 +8,7 @@ export type ListenAddress =
   | { readonly host: string; readonly port: number }
   | { readonly socket: string }
 
+/** An address cannot be listened on: `where` it is, and the system's `code`, e.g. 'EADDRINUSE'. */
 export class ListenError extends Error {
   readonly code: string
   readonly where: string
@@ -25,7 +26,7 @@ export class Listener {
   readonly #server: Server
   readonly #address: ListenAddress
 
-  /** `accept` gets each new socket; the kernel's queue of waiting ones holds at most `backlog`. */
+  /** `accept` gets each new socket. */
   constructor(address: ListenAddress, accept: (socket: Socket) => void) {
     this.#address = address
     this.#server = createServer({ allowHalfOpen: true, noDelay: true }, accept)

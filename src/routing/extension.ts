@@ -73,6 +73,7 @@ export interface Iq {
 /** The result's one child element, EMPTY, or a refusal. A promise is allowed here and nowhere else on a stanza's way. */
 export type IqAnswer = Element | typeof EMPTY | StanzaError
 
+/** Which requests a handler answers; no two extensions own the same. */
 export interface IqRoute {
   readonly type: 'get' | 'set'
   /** Name and namespace of the payload. */
@@ -97,6 +98,7 @@ export interface NonzaRoute {
   handle(stream: Stream, nonza: Element, session: Session | undefined): void
 }
 
+/** What befalls a client's session. What a hook throws is logged and keeps nobody from the others. */
 export interface SessionHooks {
   /** The resource is bound; nothing was sent by it yet. */
   bound?(session: Session): void
@@ -110,6 +112,7 @@ export interface SessionHooks {
   sent?(session: Session, stanza: Element): void
 }
 
+/** What befalls an account. */
 export interface AccountHooks {
   created?(account: Jid): void
   /** Everything the extension holds of the account goes, inside the caller's transaction. */
@@ -148,6 +151,7 @@ export interface Remote {
   send(envelope: Envelope): StanzaError | undefined
 }
 
+/** What an extension does, as `install` returns it. After boot nothing is added. */
 export interface Handlers {
   readonly iq?: readonly IqRoute[]
   /**
@@ -200,6 +204,7 @@ export interface AccountDirectory {
   exists(account: Jid): boolean
 }
 
+/** The way into the house for every stanza; routing/router.ts is it. */
 export interface StanzaRouter {
   /** The whole way: policy, rules, delivery or a remote server. A refusal is answered to the sender. */
   submit(envelope: Envelope): void
@@ -211,6 +216,7 @@ export interface StanzaRouter {
   forward(envelope: Envelope): void
 }
 
+/** A part of the server: what it is, as data, and `install`, which says what it does. */
 export interface Extension {
   /** Also the owner's name of its migrations in the database: never renamed. */
   readonly name: string

@@ -5,6 +5,7 @@ import { applyMigrations, MIGRATION_TABLE } from './migrations.ts'
 import { explained, StoreError } from './store-error.ts'
 import { WriteQueue } from './write-queue.ts'
 
+/** A step of the tables that one owner has. */
 export interface Migration {
   /** 1, 2, 3, ...: applied in this order, each once; never changed after a release. */
   readonly step: number
@@ -14,6 +15,7 @@ export interface Migration {
 /** A value that SQLite takes and gives. Integers beyond 2^53 are refused, not rounded. */
 export type Value = string | number | bigint | Uint8Array | null
 
+/** A prepared statement; values are bound in the order of its question marks. */
 export interface Statement<Row> {
   get(...values: Value[]): Row | undefined
   all(...values: Value[]): Row[]
@@ -21,6 +23,7 @@ export interface Statement<Row> {
   run(...values: Value[]): number
 }
 
+/** The one database of the server; synchronous but for what is promised to be on disk. */
 export interface Database {
   /** Prepared once and kept; so `sql` is a constant, never built from data. */
   statement<Row = Record<string, Value>>(sql: string): Statement<Row>

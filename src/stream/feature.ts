@@ -2,7 +2,7 @@ import type { Element } from '../xml/element.ts'
 
 /**
  * What became of one step of a feature's negotiation: more steps follow; it is done and the stream goes on; it is
- * done and the stream starts anew (RFC 6120 §4.3.3); the feature took the stream over and restarts it itself.
+ * done and the stream starts anew (RFC 6120 §4.3.3).
  */
 export type Negotiated = 'pending' | 'done' | 'restart'
 
