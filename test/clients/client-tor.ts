@@ -12,11 +12,13 @@ export class ClientTor {
   readonly socksPort: number
   readonly #child: ChildProcess
   readonly #folder: string
+  readonly #exit = () => { this.#child.kill('SIGKILL') }
 
   private constructor(child: ChildProcess, folder: string, socksPort: number) {
     this.#child = child
     this.#folder = folder
     this.socksPort = socksPort
+    process.on('exit', this.#exit)
   }
 
   /**
@@ -49,6 +51,7 @@ __OwningControllerProcess ${process.pid}
   async stop(): Promise<void> {
     const gone = new Promise((resolve) => this.#child.once('close', resolve))
     if (this.#child.kill('SIGKILL')) await gone
+    process.off('exit', this.#exit)
     rmSync(this.#folder, { recursive: true, force: true })
   }
 }

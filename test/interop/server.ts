@@ -32,12 +32,15 @@ export class ServerProcess {
   #child: ChildProcess | undefined
   #output = ''
   #log = ''
+  /** However this process ends, the server does not outlive it. */
+  readonly #exit = () => { this.#child?.kill('SIGKILL') }
 
   private constructor(folder: string, port: number, configuration: string) {
     this.#folder = folder
     this.directory = join(folder, 'data')
     this.port = port
     this.#configuration = configuration
+    process.on('exit', this.#exit)
   }
 
   /** Resolves when the server listens; the onion takes a few seconds more (`onionAddress`). */
@@ -120,6 +123,7 @@ export class ServerProcess {
   /** Stops it politely and removes its folder. */
   async stop(): Promise<void> {
     await this.#end('SIGTERM')
+    process.off('exit', this.#exit)
     rmSync(this.#folder, { recursive: true, force: true })
   }
 

@@ -1,4 +1,4 @@
-import { execFile } from 'node:child_process'
+import { execFile, execFileSync } from 'node:child_process'
 import { chmod, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -10,6 +10,8 @@ const run = promisify(execFile)
 /** Wide enough that no line of a conversation is broken by a client that draws its own screen. */
 const SIZE = { columns: 200, lines: 50 } as const
 const POLL_MILLISECONDS = 100
+/** Its socket lies in a folder of its own, and nobody's settings are read. */
+const SERVER = ['-L', 'sotto', '-f', '/dev/null'] as const
 
 /**
  * A program in a terminal of its own: a private tmux server that no user's tmux sees. What the program shows is read
@@ -20,12 +22,17 @@ export class Terminal {
   readonly #folder: string
   readonly #environment: Readonly<Record<string, string>>
   readonly #screens: string
+  /** However this process ends, no terminal of its outlives it. */
+  readonly #exit = () => {
+    execFileSync('tmux', [...SERVER, 'kill-server'], { env: this.#environment, stdio: 'ignore' })
+  }
 
   private constructor(name: string, folder: string, environment: Readonly<Record<string, string>>, screens: string) {
     this.#name = name
     this.#folder = folder
     this.#environment = environment
     this.#screens = screens
+    process.on('exit', this.#exit)
   }
 
   /**
@@ -97,11 +104,12 @@ export class Terminal {
     const pid = Number(await this.#tmux('display-message', '-p', '#{pane_pid}').catch(() => ''))
     await this.#tmux('kill-server').catch(() => '') // gone already: the program had ended
     if (pid > 0) kill(pid)
+    process.off('exit', this.#exit)
     await rm(this.#folder, { recursive: true, force: true })
   }
 
   async #tmux(...command: readonly string[]): Promise<string> {
-    const { stdout } = await run('tmux', ['-L', 'sotto', '-f', '/dev/null', ...command], { env: this.#environment })
+    const { stdout } = await run('tmux', [...SERVER, ...command], { env: this.#environment })
     return stdout.trimEnd()
   }
 }
