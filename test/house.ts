@@ -3,7 +3,6 @@
  * objects. XML in, XML out: `says` takes what a client would write, `heard` what the server wrote to it.
  */
 import assert from 'node:assert/strict'
-import type { Clock, Timer } from '../src/clock.ts'
 import { configSchema } from '../src/config/schema.ts'
 import { extensions } from '../src/extensions.ts'
 import type { Log, SafeFields } from '../src/log.ts'
@@ -20,6 +19,7 @@ import { Jid } from '../src/xmpp/jid.ts'
 import { NS_CLIENT } from '../src/xmpp/namespaces.ts'
 import type { StanzaError } from '../src/xmpp/stanza-error.ts'
 import type { StreamError } from '../src/xmpp/stream-error.ts'
+import { TestClock } from './clock.ts'
 
 /** The cast: Juliet, her Nurse and Tybalt live here, Romeo on the same server under another name. */
 export const ACCOUNTS = ['juliet@capulet.lit', 'nurse@capulet.lit', 'tybalt@capulet.lit', 'romeo@montague.lit']
@@ -37,7 +37,7 @@ export interface HouseOptions {
 }
 
 export class TestHouse {
-  readonly clock = new TestClock()
+  readonly clock = new TestClock(Date.UTC(1999, 0, 4))
   readonly log = new TestLog()
   readonly database: Database
   readonly sessions = new Sessions()
@@ -182,34 +182,6 @@ export class TestClient implements Session {
   /** Exactly these stanzas were heard since the last look. An attribute `*` stands for any value. */
   hears(...expected: string[]): void {
     assertStanzas(this.heard(), expected)
-  }
-}
-
-/** Time that moves when a test says so. */
-export class TestClock implements Clock {
-  #now = Date.UTC(1999, 0, 4)
-  #timers: { readonly at: number; readonly work: () => void }[] = []
-
-  now(): number {
-    return this.#now
-  }
-
-  after(milliseconds: number, work: () => void): Timer {
-    const timer = { at: this.#now + milliseconds, work }
-    this.#timers.push(timer)
-    return { cancel: () => { this.#timers = this.#timers.filter((other) => other !== timer) } }
-  }
-
-  advance(milliseconds: number): void {
-    const end = this.#now + milliseconds
-    for (;;) {
-      const next = this.#timers.filter(({ at }) => at <= end).sort((one, other) => one.at - other.at)[0]
-      if (next === undefined) break
-      this.#timers = this.#timers.filter((other) => other !== next)
-      this.#now = next.at
-      next.work()
-    }
-    this.#now = end
   }
 }
 

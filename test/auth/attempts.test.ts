@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { Attempts } from '../../src/auth/attempts.ts'
-import { TestClock } from './parts.ts'
+import { TestClock } from '../clock.ts'
 
 const SETTINGS = { attempts_per_account: 4, attempts_per_peer: 6, attempts_window: 1000 }
 

@@ -5,7 +5,7 @@ import { Credentials, digestName, hashBytes } from '../../src/auth/credentials.t
 import type { SaslContext } from '../../src/auth/mechanism.ts'
 import { StorageKey } from '../../src/auth/sealing.ts'
 import type { ScramHash } from '../../src/auth/verifiers.ts'
-import type { Clock } from '../../src/clock.ts'
+import { TestClock } from '../clock.ts'
 import { openDatabase, type Database } from '../../src/store/database.ts'
 import { Jid } from '../../src/xmpp/jid.ts'
 
@@ -19,22 +19,6 @@ export const SETTINGS = {
   attempts_per_account: 10,
   attempts_per_peer: 20,
   attempts_window: 600_000,
-}
-
-export class TestClock implements Clock {
-  #now = Date.UTC(2025, 0, 31, 23)
-
-  now(): number {
-    return this.#now
-  }
-
-  advance(milliseconds: number): void {
-    this.#now += milliseconds
-  }
-
-  after(): { cancel(): void } {
-    throw new Error('no timer is needed here')
-  }
 }
 
 export interface TestParts {
@@ -61,7 +45,7 @@ export function makeParts(chosen: Chosen = {}): TestParts {
   const settings = { ...SETTINGS, ...chosen.settings }
   const database = chosen.database ?? openDatabase(':memory:')
   const key = chosen.key ?? new StorageKey(Buffer.alloc(32, 7))
-  const clock = new TestClock()
+  const clock = new TestClock(Date.UTC(2025, 0, 31, 23))
   const credentials = new Credentials(settings)
   const domains = chosen.domains ?? new Map([['montague.lit', 'montague.lit'], [ONION, 'onion']])
   const events = chosen.events ?? { created: () => undefined, deleted: () => undefined }

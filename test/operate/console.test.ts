@@ -1,33 +1,11 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import type { Clock } from '../../src/clock.ts'
+import { TestClock } from '../clock.ts'
 import { Console } from '../../src/operate/console.ts'
 
 const ADDRESS = `${'a'.repeat(56)}.onion`
 
 /** Time that passes when a test says so. */
-class TestClock implements Clock {
-  #now = 0
-  #timers: { readonly at: number; readonly work: () => void }[] = []
-
-  now(): number {
-    return this.#now
-  }
-
-  after(milliseconds: number, work: () => void): { cancel(): void } {
-    const timer = { at: this.#now + milliseconds, work }
-    this.#timers.push(timer)
-    return { cancel: () => { this.#timers = this.#timers.filter((one) => one !== timer) } }
-  }
-
-  pass(milliseconds: number): void {
-    this.#now += milliseconds
-    const due = this.#timers.filter(({ at }) => at <= this.#now)
-    this.#timers = this.#timers.filter(({ at }) => at > this.#now)
-    for (const { work } of due) work()
-  }
-}
-
 function consoleOn(isTTY: boolean) {
   const written: string[] = []
   const clock = new TestClock()
@@ -83,9 +61,9 @@ describe('the console', () => {
   test('a minute without progress is told, with what still works, and what to look at', () => {
     const { console, clock, text } = consoleOn(false)
     console.bootstrap(10, 'Connecting')
-    clock.pass(59_999)
+    clock.advance(59_999)
     assert.doesNotMatch(text(), /not there/)
-    clock.pass(1)
+    clock.advance(1)
     assert.match(text(), /Tor is not there yet: no progress for 60 seconds at 10 % \(Connecting\): .*tor\.torrc.*\n.*the listeners are served/)
   })
 
@@ -106,11 +84,11 @@ describe('the console', () => {
     ]) {
       const { console, clock, text } = consoleOn(false)
       console.bootstrap(10, 'Connecting')
-      clock.pass(50_000)
+      clock.advance(50_000)
       console.bootstrap(20, 'Loading')
-      clock.pass(50_000)
+      clock.advance(50_000)
       rest(console)
-      clock.pass(600_000)
+      clock.advance(600_000)
       assert.doesNotMatch(text(), /not there/)
     }
   })

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import type { Clock } from '../../src/clock.ts'
+import { TestClock } from '../clock.ts'
 import { DEFAULT_SETTINGS, type Fragment } from '../../src/otr/classified.ts'
 import { Fragments } from '../../src/otr/fragments.ts'
 import { classify } from '../../src/otr/message.ts'
@@ -127,34 +127,6 @@ describe('bounds', () => {
     for (const other of others) assert.equal(fragments.offer(other, fragmentOf(second ?? ''), '').outcome, 'refused')
   })
 })
-
-class TestClock implements Clock {
-  #now = 0
-  readonly #work = new Set<{ readonly at: number, readonly run: () => void }>()
-
-  get waiting(): number {
-    return this.#work.size
-  }
-
-  now(): number {
-    return this.#now
-  }
-
-  after(milliseconds: number, run: () => void): { cancel(): void } {
-    const entry = { at: this.#now + milliseconds, run }
-    this.#work.add(entry)
-    return { cancel: () => { this.#work.delete(entry) } }
-  }
-
-  advance(milliseconds: number): void {
-    this.#now += milliseconds
-    for (const entry of this.#work) {
-      if (entry.at > this.#now) continue
-      this.#work.delete(entry)
-      entry.run()
-    }
-  }
-}
 
 function slices(message: string, size: number): string[] {
   const total = Math.ceil(message.length / size)

@@ -6,7 +6,8 @@ import { serialize } from '../../src/xml/serialize.ts'
 import { NS_CLIENT } from '../../src/xmpp/namespaces.ts'
 import { StanzaError } from '../../src/xmpp/stanza-error.ts'
 import { bodyOf } from '../otr/vectors.ts'
-import { jid, parse, TestClock, TestHouse } from '../house.ts'
+import { TestClock } from '../clock.ts'
+import { jid, parse, TestHouse } from '../house.ts'
 
 /** What nobody may say here. */
 export const PLAIN = 'meet me in the orchard'
@@ -34,7 +35,7 @@ const HOUSE = new TestHouse()
 
 /** A policy of its own. Juliet and the Nurse live here, Romeo at verona.example. */
 export class Court {
-  readonly clock = new TestClock()
+  readonly clock = new TestClock(Date.UTC(1999, 0, 4))
   readonly #rule: Rule
 
   constructor(audience: Audience = HOUSE.installation.host.audience) {

@@ -6,7 +6,7 @@ import { test, type TestContext } from 'node:test'
 import { systemClock } from '../../src/clock.ts'
 import { Control } from '../../src/tor/control.ts'
 import { AuthenticationFailed, ControlClosed, ControlRefused } from '../../src/tor/tor-error.ts'
-import { TestClock } from '../house.ts'
+import { TestClock } from '../clock.ts'
 import { temporaryFolder } from './installed.ts'
 import { ScriptedTor, type Script } from './scripted-tor.ts'
 

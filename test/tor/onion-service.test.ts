@@ -5,7 +5,7 @@ import { setImmediate as turn } from 'node:timers/promises'
 import { loadOrCreateOnionKey } from '../../src/tor/onion-key.ts'
 import { Publication, onionCommand, onionSettings, type OnionDefenses, type OnionServiceSpec } from '../../src/tor/onion-service.ts'
 import { DescriptorNotUploaded, type TorError } from '../../src/tor/tor-error.ts'
-import { TestClock } from '../house.ts'
+import { TestClock } from '../clock.ts'
 import { temporaryFolder } from './installed.ts'
 import { ScriptedTor, type Script } from './scripted-tor.ts'
 

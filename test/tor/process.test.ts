@@ -9,7 +9,7 @@ import { systemClock } from '../../src/clock.ts'
 import { TorProcess, askVersion, checkVersion } from '../../src/tor/process.ts'
 import { TorNotFound, TorTooOld } from '../../src/tor/tor-error.ts'
 import { TorFiles } from '../../src/tor/torrc.ts'
-import { TestClock } from '../house.ts'
+import { TestClock } from '../clock.ts'
 import { temporaryFolder, withoutTor } from './installed.ts'
 
 /** Folders, and a torrc that keeps tor off the network. */

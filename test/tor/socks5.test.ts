@@ -6,7 +6,7 @@ import { test, type TestContext } from 'node:test'
 import { setImmediate as turn } from 'node:timers/promises'
 import { systemClock } from '../../src/clock.ts'
 import { connectThroughTor, type SocksRequest } from '../../src/tor/socks5.ts'
-import { TestClock } from '../house.ts'
+import { TestClock } from '../clock.ts'
 import { temporaryFolder } from './installed.ts'
 
 /** What a client said in one connection: user name and password, and the request from its address type on. */

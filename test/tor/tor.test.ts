@@ -8,7 +8,8 @@ import { Control } from '../../src/tor/control.ts'
 import { loadOrCreateOnionKey } from '../../src/tor/onion-key.ts'
 import { Tor, type TorOptions, type TorOwner } from '../../src/tor/tor.ts'
 import { BootstrapTimedOut, TorNotFound, type TorError } from '../../src/tor/tor-error.ts'
-import { TestClock, TestLog } from '../house.ts'
+import { TestClock } from '../clock.ts'
+import { TestLog } from '../house.ts'
 import { temporaryFolder, withoutTor } from './installed.ts'
 
 const OPTIONS: TorOptions = {
