@@ -67,7 +67,7 @@ export async function startServer(config: Config, announcer: Announcer, { lenien
       { name: 'publish', start: () => tor.publish(), stop: () => tor.withdraw() },
     ], (part, error) => log.error('stop.failed', { part }, error))
     await server.start()
-    return { ports: doors.listeners.map(({ port }) => port === 0 ? undefined : port), stop: () => server.stop() }
+    return { ports: doors.listeners.map(({ port }) => port === 0 ? undefined : port), stop: () => stopping(server) }
   } catch (error) {
     house.close()
     throw error
@@ -181,6 +181,16 @@ async function open({ listeners, onions }: Doors, config: Config, announcer: Ann
       if (!lenient || onions.length === 0 || !(error instanceof ListenError)) throw error
       announcer.listenerTaken(listenRemedy(error, config))
     }
+  }
+}
+
+/** Clocks do not keep the process alive; a server that is stopping must, or what it still does would be cut short. */
+async function stopping(server: Lifetimes): Promise<void> {
+  const hold = setInterval(() => {}, SHUTDOWN_MILLISECONDS)
+  try {
+    await server.stop()
+  } finally {
+    clearInterval(hold)
   }
 }
 

@@ -7,6 +7,8 @@ import { ROOT, WORKSHOP } from './place.mjs'
 const PROGRAM = join(ROOT, 'dist', 'test', 'tornet', 'main.js')
 /** Names the folder of a running private Tor network. */
 const VARIABLE = 'SOTTO_TORNET'
+/** Ten times what it takes. */
+const LONGEST_START_MILLISECONDS = 240_000
 /** Always the same one: a network that a killed run left there ends when the next one starts. */
 const FOLDER = join(WORKSHOP, 'tornet')
 
@@ -26,14 +28,15 @@ export function wantsTornet(files) {
 /** Starts the private Tor network of this run: its twenty seconds are waited for once, not once a test. */
 export async function startTornet() {
   say('starting a private Tor network for the tests')
-  const child = spawn(process.execPath, [PROGRAM, 'start', FOLDER], { cwd: ROOT, stdio: ['ignore', 'pipe', 'pipe'] })
+  const child = spawn(process.execPath, [PROGRAM, 'start', FOLDER], { cwd: ROOT, stdio: ['pipe', 'pipe', 'pipe'] }) // it ends when its stdin does: with us, however we end
   const closed = new Promise((resolve) => child.once('close', resolve))
   let output = ''
+  const deadline = setTimeout(() => child.kill('SIGKILL'), LONGEST_START_MILLISECONDS)
   const ready = new Promise((resolve) => {
     for (const stream of [child.stdout, child.stderr]) {
       stream.setEncoding('utf8').on('data', (text) => {
         output += text
-        if (/^ready after/m.test(output)) resolve(true)
+        if (/^SOTTO_TORNET=/m.test(output)) resolve(true)
       })
     }
   })
@@ -41,6 +44,8 @@ export async function startTornet() {
     child.kill('SIGTERM')
     return closed
   }
-  if (await Promise.race([ready, closed.then(() => false)])) return { env: { [VARIABLE]: FOLDER }, stop }
+  const started = await Promise.race([ready, closed.then(() => false)])
+  clearTimeout(deadline)
+  if (started) return { env: { [VARIABLE]: FOLDER }, stop }
   throw new Failure('The private Tor network did not start.', 'See it alone: npm run tornet', lastLines(output))
 }

@@ -108,8 +108,14 @@ export class Connection {
     secure.on('_tlsError', () => secure.destroy())
     this.#socket = secure
     this.#listen(secure)
+    // A peer that leaves instead of shaking hands would otherwise be waited for: nothing can be written to it yet.
+    const left = (): void => { secure.destroy() }
+    secure.once('end', left)
     return new Promise((resolve) => {
-      secure.once('secure', () => resolve(true))
+      secure.once('secure', () => {
+        secure.off('end', left)
+        resolve(true)
+      })
       secure.once('close', () => resolve(false))
     })
   }

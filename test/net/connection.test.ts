@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { createServer, connect, type AddressInfo, type Server } from 'node:net'
+import { createServer, connect, type AddressInfo, type Server, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { once } from 'node:events'
@@ -79,6 +79,20 @@ describe('TLS on a connection', () => {
     await owner.gone
     socket.destroy()
   })
+
+  for (const [how, leave] of [['says that it leaves', (socket: Socket) => socket.end()], ['just goes', (socket: Socket) => socket.resetAndDestroy()]] as const) {
+    test(`a peer that ${how} instead of shaking hands is not waited for`, async () => {
+      const waiting = accepted
+      const socket = connect((server.address() as AddressInfo).port, '127.0.0.1')
+      const connection = await waiting
+      const owner = new ClosedOwner()
+      connection.owner = owner
+      leave(socket)
+      await owner.gone
+      assert.equal(await secured, false)
+      socket.destroy()
+    })
+  }
 
   for (const [what, options] of [
     ['RFC 8996: TLS 1.1 is refused', { minVersion: 'TLSv1.1', maxVersion: 'TLSv1.1', ciphers: 'DEFAULT:@SECLEVEL=0' }],
