@@ -23,7 +23,7 @@ describe('TLS on a connection', () => {
     folder = mkdtempSync(join(tmpdir(), 'sotto-tls-'))
     files = await selfSignedFiles(folder, 'capulet', 'capulet.lit', Date.now())
     identity = new TlsIdentity(files, Date.now())
-    server = createServer((socket) => {
+    server = createServer({ allowHalfOpen: true }, (socket) => { // as listeners do
       const connection = new Connection(socket, undefined, false)
       secured = connection.startTls(identity, (name) => name === 'capulet.lit' ? identity : undefined)
       accept(connection)
