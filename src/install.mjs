@@ -34,7 +34,7 @@ try {
 } catch (error) {
   if (!(error instanceof Failure)) throw error
   process.stderr.write(`${error.text()}\n`)
-  process.exitCode = 1
+  process.exitCode ||= 1 // a signal has set it already
 }
 
 async function install() {

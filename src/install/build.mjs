@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { endOrphans, run } from './command.mjs'
+import { endOrphans, interrupted, run } from './command.mjs'
 import { say } from './failure.mjs'
 import { ROOT } from './place.mjs'
 
@@ -31,7 +31,7 @@ export async function build() {
     await run(process.execPath, [tsc, '--pretty', 'false'], { failure: 'The sources do not compile' })
     writeFileSync(STAMP, stamp)
   } finally {
-    rmSync(BEGUN)
+    if (!interrupted()) rmSync(BEGUN)
   }
 }
 

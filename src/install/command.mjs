@@ -14,9 +14,10 @@ const SYSTEM_FOLDERS = ['/usr/local/sbin', '/usr/local/bin', '/usr/sbin', '/usr/
  * Runs a program without input and without showing its output; answers what it said. It and its children carry a
  * mark in their environment, by which `endOrphans` knows them should we be killed.
  *
- * @throws Failure with the last lines of the output when it ends with anything but 0
+ * @throws Failure with the last lines of the output when it ends with anything but 0, or when a signal ends us
  */
 export async function run(program, args, { cwd = ROOT, env = {}, marked = true, failure, remedy } = {}) {
+  if (interrupted()) throw new Failure('Interrupted.')
   const child = spawn(program, args, {
     cwd, env: { ...process.env, ...(marked ? { [MARK]: ROOT } : {}), ...env }, stdio: ['ignore', 'pipe', 'pipe'],
   })
@@ -24,10 +25,11 @@ export async function run(program, args, { cwd = ROOT, env = {}, marked = true, 
   const keep = (text) => { output = (output + text).slice(-KEPT_CHARACTERS) }
   child.stdout.setEncoding('utf8').on('data', keep)
   child.stderr.setEncoding('utf8').on('data', keep)
+  // The first one lets us clean up; a second one, without a listener, ends us at once.
   const stop = Object.entries(SIGNALS).map(([signal, status]) => [signal, () => {
+    process.exitCode = status
     child.kill(signal)
-    endOrphans()
-    process.exit(status)
+    if (marked) endOrphans()
   }])
   for (const [signal, listener] of stop) process.once(signal, listener)
   const ending = await new Promise((resolve) => {
@@ -35,9 +37,15 @@ export async function run(program, args, { cwd = ROOT, env = {}, marked = true, 
     child.once('close', (code, signal) => resolve(signal ?? code))
   })
   for (const [signal, listener] of stop) process.off(signal, listener)
+  if (interrupted()) throw new Failure('Interrupted.')
   if (ending === 0) return output
   const told = failure ?? `${[program, ...args].join(' ')} failed`
   throw new Failure(`${told} (${typeof ending === 'number' ? `exit code ${ending}` : ending}).`, remedy, lastLines(output))
+}
+
+/** Whether a signal came while a program ran. Nothing more is begun then, whoever catches the failure. */
+export function interrupted() {
+  return Object.values(SIGNALS).includes(process.exitCode)
 }
 
 /** The path of a program, looked up in PATH and in the system's folders; undefined where it is not installed. */
