@@ -9,7 +9,7 @@ import { schedule, type Schedule } from './schedule.ts'
 /** Fewer do not do: with three nodes an onion service is not reached, with two a client does not bootstrap. */
 const RELAYS = 5
 const CONSENSUS_MILLISECONDS = 60_000
-const BOOTSTRAP_MILLISECONDS = 30_000
+const BOOTSTRAP_MILLISECONDS = 90_000
 
 export interface NetworkOptions {
   /** Where the relays listen: loopback, or an address that a network namespace reaches. */
