@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process'
-import { accessSync, constants, readdirSync, readFileSync } from 'node:fs'
+import { accessSync, constants, existsSync, readdirSync, readFileSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
 import { Failure, lastLines } from './failure.mjs'
 import { ROOT } from './place.mjs'
@@ -65,6 +65,7 @@ export function find(program) {
 
 /** Ends what an installation into this checkout left running when it was killed. Only the holder of the lock may. */
 export function endOrphans() {
+  if (!existsSync('/proc')) return
   for (const entry of readdirSync('/proc').filter((name) => /^\d+$/.test(name))) {
     try {
       const environment = readFileSync(join('/proc', entry, 'environ'), 'utf8').split('\0')
