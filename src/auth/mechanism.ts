@@ -22,6 +22,8 @@ export interface SaslContext {
    * Exactly these types are advertised to the peer (XEP-0440), and none where there are none: XEP-0474 hashes them.
    */
   readonly channelBindings: ReadonlyMap<string, Buffer>
+  /** Types that are taken from a client that comes with them, and told to nobody. */
+  readonly unlistedBindings: ReadonlyMap<string, Buffer>
   /** The names of the mechanisms as they were offered on this stream, whole: XEP-0474 hashes them. */
   readonly offered: readonly string[]
 }

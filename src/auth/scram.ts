@@ -72,10 +72,10 @@ class ScramExchange implements SaslExchange {
 
   #first(response: Buffer): SaslStep {
     const first = parseClientFirst(response)
-    const { offered, channelBindings, domain } = this.#context
+    const { offered, domain } = this.#context
     // RFC 5802 §6: "p" exactly with -PLUS, and a type that this stream has.
     if (first === undefined || (first.flag === 'p') !== this.#parts.plus) return failure('malformed-request')
-    if (first.binding !== undefined && !channelBindings.has(first.binding)) return failure('malformed-request')
+    if (first.binding !== undefined && this.#bindingData(first.binding) === undefined) return failure('malformed-request')
     // RFC 5802 §6: "y" to a server that offered -PLUS means that somebody took it from the list: it "MUST fail".
     if (first.flag === 'y' && offered.some((name) => name.endsWith('-PLUS'))) return failure('not-authorized')
 
@@ -109,8 +109,13 @@ class ScramExchange implements SaslExchange {
 
   /** RFC 5802 §7: cbind-input in base64, the client's own header and, with "p", the channel binding's data. */
   #expectedBinding({ header, binding }: ClientFirst): string {
-    const data = binding === undefined ? undefined : this.#context.channelBindings.get(binding)
+    const data = binding === undefined ? undefined : this.#bindingData(binding)
     return Buffer.concat([Buffer.from(header), data ?? Buffer.alloc(0)]).toString('base64')
+  }
+
+  #bindingData(type: string): Buffer | undefined {
+    const { channelBindings, unlistedBindings } = this.#context
+    return channelBindings.get(type) ?? unlistedBindings.get(type)
   }
 
   #downgradeProtection(): string {

@@ -134,6 +134,20 @@ export class Connection {
     return bindings
   }
 
+  /**
+   * What SCRAM may bind to though it is not advertised: tls-unique with TLS 1.3, the client's Finished message.
+   *
+   * DEVIATION: RFC 8446 appendix C.5 does not define tls-unique any more. COMPAT(slixmpp 1.8, 2026-11): it binds to
+   * nothing else, and without it says "y", which RFC 5802 §6 makes us refuse. It binds no less than with TLS 1.2 and
+   * the extended master secret: Finished is keyed by this handshake's own secret and covers its whole transcript
+   * (RFC 8446 §4.4.4), so nobody can be in the middle and have both ends see the same one.
+   */
+  unlistedBindings(): ReadonlyMap<string, Buffer> {
+    if (!(this.#socket instanceof TLSSocket) || this.#socket.getProtocol() !== 'TLSv1.3') return new Map()
+    const finished = this.#socket.getPeerFinished()
+    return new Map(finished === undefined ? [] : [['tls-unique', finished]])
+  }
+
   #listen(socket: Socket): void {
     socket.on('data', (chunk: Buffer) => this.#owner?.receivedBytes(chunk))
     socket.on('drain', () => this.#owner?.drained())

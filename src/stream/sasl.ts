@@ -94,7 +94,8 @@ export class SaslNegotiation implements StreamFeature<Stream> {
 
   #context(stream: Stream): SaslContext {
     const { connection, domain, secured } = stream
-    const context = { domain, peer: connection.peer, secured, channelBindings: connection.channelBindings() }
+    const bindings = { channelBindings: connection.channelBindings(), unlistedBindings: connection.unlistedBindings() }
+    const context = { domain, peer: connection.peer, secured, ...bindings }
     return { ...context, offered: this.#authenticator.mechanisms(context) }
   }
 }

@@ -60,7 +60,8 @@ export function jid(text: string): Jid {
 }
 
 export function contextOf(chosen: Partial<SaslContext> = {}): SaslContext {
-  const standard = { domain: 'montague.lit', peer: 'circuit-1', secured: true, channelBindings: new Map(), offered: [] }
+  const bindings = { channelBindings: new Map(), unlistedBindings: new Map() }
+  const standard = { domain: 'montague.lit', peer: 'circuit-1', secured: true, ...bindings, offered: [] }
   return { ...standard, ...chosen }
 }
 

@@ -109,6 +109,16 @@ test('RFC 9266, RFC 5929 §4: -PLUS opens with either channel binding, and with 
   }
 })
 
+test('RFC 5802 §6: a binding that is not listed opens as well, and with its own data only', async () => {
+  const scram = mechanism(await withRomeo(), 'SHA-256', true)
+  const unlistedBindings = new Map([['tls-unique', Buffer.alloc(32, 3)]])
+  const context = contextOf({ offered: OFFERED, channelBindings: BINDINGS, unlistedBindings })
+  const bound = (data: Buffer): ScramClient =>
+    new ScramClient('SHA-256', 'romeo', PASSWORD, { header: 'p=tls-unique,,', binding: data })
+  assert.equal(login(scram, bound(Buffer.alloc(32, 3)), context).end.state, 'success')
+  refused(login(scram, bound(Buffer.alloc(32, 9)), context).end, 'not-authorized')
+})
+
 test('RFC 5802 §6: channel binding is used exactly with -PLUS, of a type that the stream has', async () => {
   const parts = await withRomeo()
   const context = contextOf({ offered: OFFERED, channelBindings: BINDINGS })

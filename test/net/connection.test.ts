@@ -55,12 +55,24 @@ describe('TLS on a connection', () => {
     socket.destroy()
   })
 
+  test('RFC 5929 §3.1: with TLS 1.3, tls-unique is the Finished message of the client, and it is not advertised', async () => {
+    const waiting = accepted
+    const socket = client({ minVersion: 'TLSv1.3' })
+    await once(socket, 'secureConnect')
+    const connection = await waiting
+    assert.equal(await secured, true)
+    assert.deepEqual(connection.unlistedBindings(), new Map([['tls-unique', socket.getFinished()]]))
+    assert.ok(!connection.channelBindings().has('tls-unique'))
+    socket.destroy()
+  })
+
   test('RFC 5929 §4: tls-server-end-point is the hash of the certificate; RFC 9266 §4.2: no exporter below TLS 1.3', async () => {
     const waiting = accepted
     const socket = client({ maxVersion: 'TLSv1.2' })
     await once(socket, 'secureConnect')
     const bindings = (await waiting).channelBindings()
     assert.deepEqual([...bindings.keys()], ['tls-server-end-point'])
+    assert.equal((await waiting).unlistedBindings().size, 0)
     assert.deepEqual(bindings.get('tls-server-end-point'), createHash('sha256').update(socket.getPeerCertificate().raw).digest())
     socket.destroy()
   })
