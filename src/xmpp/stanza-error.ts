@@ -76,12 +76,15 @@ export function mayBeAnswered(stanza: Element): boolean {
 /**
  * The error stanza that answers `stanza`: the sender's id, from the address that was written to; the sender's own
  * words are never echoed (RFC 6120 §8.3.1 makes the echo optional).
+ *
+ * COMPAT(Profanity 0.13, 2026-11): it shows an error from a full JID in no conversation. So what is meant to be read,
+ * an error with a body, comes from the bare JID; that names the conversation as well, and the id names the message.
  */
 export function errorReply(stanza: Element, error: StanzaError, from: Jid, to: Jid): Element {
   const body = stanza.name === 'message' && error.detail.body !== undefined
     ? element(stanza.namespace, 'body', {}, error.detail.body)
     : undefined
   return element(stanza.namespace, stanza.name,
-    { type: 'error', id: stanza.attrs['id'], from: from.toString(), to: to.toString() },
+    { type: 'error', id: stanza.attrs['id'], from: (body === undefined ? from : from.bare).toString(), to: to.toString() },
     body, error.toElement(stanza.namespace))
 }

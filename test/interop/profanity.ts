@@ -76,11 +76,9 @@ export class Profanity implements ChatClient {
     await this.#terminal.waitFor(new RegExp(`~ ${literally(peer)}\\S*: ${literally(text)}`), PATIENCE)
   }
 
-  /** Profanity has it in the conversation only for a message to the bare JID; in the console it has it always. */
   async seesRefusal(peer: string): Promise<void> {
-    await this.#terminal.type('/win 1')
-    await this.#terminal.waitFor(new RegExp(`Error from ${literally(peer)}\\S*: ${literally(REFUSAL.text)}`), PATIENCE)
     await this.#show(peer)
+    await this.#terminal.waitFor(new RegExp(`! Error from ${literally(peer)}: ${literally(REFUSAL.text)}`), PATIENCE)
   }
 
   async screen(): Promise<string> {
