@@ -43,6 +43,7 @@ export class Accounts implements Claims {
   /** Bare JIDs. */
   readonly #known = new Set<string>()
   readonly #row: Statement<Row>
+  #revision = 0
 
   constructor(parts: AccountParts) {
     const { database, key, credentials, domains } = parts
@@ -58,6 +59,10 @@ export class Accounts implements Claims {
         this.#decoys.count(cost, 1)
       }
     }
+  }
+
+  get revision(): number {
+    return this.#revision
   }
 
   /** Is this, or the bare JID of it, an account? */
@@ -95,6 +100,7 @@ export class Accounts implements Claims {
       `).run(account.local, label, sealed, cost, day)
       if (made === 0) throw new AccountError('exists')
       events.created(account)
+      this.#revision++
     })
     this.#known.add(account.toString())
     this.#decoys.count(cost, 1)
@@ -120,6 +126,7 @@ export class Accounts implements Claims {
       if (row === undefined) throw new AccountError('not-found')
       database.statement('DELETE FROM account WHERE localpart = ? AND domain = ?').run(account.local, label)
       events.deleted(account.bare)
+      this.#revision++
       return row.cost
     })
     this.#known.delete(account.bare.toString())
@@ -127,8 +134,7 @@ export class Accounts implements Claims {
   }
 
   /**
-   * What a login by this name is checked against. For any name the same work is done and the same is shown. It is
-   * asked anew for each step of a login, so a password that was changed meanwhile does not open the account any more.
+   * What a login by this name is checked against. For any name the same work is done and the same is shown.
    */
   claim(username: string, domain: string): Claim {
     const address = Jid.of(prepared(username) ?? username, domain)
@@ -164,6 +170,7 @@ export class Accounts implements Claims {
       if (expected !== undefined && this.#open(account.local, label, row).argon2 !== expected.argon2) return undefined
       database.statement('UPDATE account SET verifiers = ?, cost = ? WHERE localpart = ? AND domain = ?')
         .run(sealed, cost, account.local, label)
+      this.#revision++
       return row.cost
     })
     if (before === undefined) return

@@ -4,7 +4,7 @@ import { digestName } from './credentials.ts'
 import { downgradeHash } from './downgrade.ts'
 import { failure, type Mechanism, type SaslContext, type SaslExchange, type SaslStep } from './mechanism.ts'
 import { parseClientFinal, parseClientFirst, type ClientFirst } from './scram-message.ts'
-import { isOwn, type Claims, type ScramHash, type ScramVerifier } from './verifiers.ts'
+import { isOwn, type Claim, type Claims, type ScramHash, type ScramVerifier } from './verifiers.ts'
 
 export interface ScramParts {
   readonly hash: ScramHash
@@ -39,7 +39,8 @@ export class Scram implements Mechanism {
 
 type State =
   | { readonly waitsFor: 'first' }
-  | { readonly waitsFor: 'final'; readonly first: ClientFirst; readonly nonce: string; readonly serverFirst: string }
+  | { readonly waitsFor: 'final'; readonly first: ClientFirst; readonly nonce: string; readonly serverFirst: string
+    readonly claim: Claim; readonly revision: number }
   | { readonly waitsFor: 'nothing' }
 
 const OVER: State = { waitsFor: 'nothing' }
@@ -61,7 +62,7 @@ class ScramExchange implements SaslExchange {
     const state = this.#state
     this.#state = OVER
     if (state.waitsFor === 'nothing') return failure('malformed-request')
-    if (state.waitsFor === 'final') return this.#final(response, state.first, state.nonce, state.serverFirst)
+    if (state.waitsFor === 'final') return this.#final(response, state)
     if (response.length === 0 && !this.#wasEmpty) {
       this.#wasEmpty = true // <auth/> without initial response: RFC 6120 §6.4.2, the client speaks first
       this.#state = state
@@ -84,17 +85,18 @@ class ScramExchange implements SaslExchange {
     const { salt, iterations } = claim.verifiers.scram[this.#parts.hash]
     const nonce = first.nonce + this.#serverNonce
     const serverFirst = `r=${nonce},s=${salt.toString('base64')},i=${iterations}${this.#downgradeProtection()}`
-    this.#state = { waitsFor: 'final', first, nonce, serverFirst }
+    const { revision } = this.#parts.claims
+    this.#state = { waitsFor: 'final', first, nonce, serverFirst, claim, revision }
     return { state: 'challenge', data: Buffer.from(serverFirst) }
   }
 
-  #final(response: Buffer, first: ClientFirst, nonce: string, serverFirst: string): SaslStep {
+  #final(response: Buffer, { first, nonce, serverFirst, claim: claimed, revision }: State & { readonly waitsFor: 'final' }): SaslStep {
     const { hash, claims, attempts } = this.#parts
     const { domain, peer } = this.#context
     const final = parseClientFinal(response)
     if (final === undefined) return failure('malformed-request')
-    // Asked anew: a password changed since, or an account removed, does not open any more.
-    const claim = claims.claim(first.username, domain)
+    // Asked anew where anything changed: a password changed since, or an account removed, does not open any more.
+    const claim = claims.revision === revision ? claimed : claims.claim(first.username, domain)
     if (!attempts.admit(claim.name, peer)) return failure('temporary-auth-failure')
 
     const verifier = claim.verifiers.scram[hash]

@@ -41,6 +41,8 @@ export function isOwn(authzid: string, { address }: Claim): boolean {
 
 /** Where mechanisms look a name up; accounts.ts is the one. */
 export interface Claims {
+  /** Changes whenever a claim could be answered otherwise than before: while it is the same, so is a claim. */
+  readonly revision: number
   claim(username: string, domain: string): Claim
   /** After a login by PLAIN, where the password was seen: brings verifiers of an old cost to the present one. */
   renew(claim: Claim, password: string): void

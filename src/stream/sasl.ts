@@ -15,8 +15,8 @@ export class SaslNegotiation implements StreamFeature<Stream> {
   readonly needs = { secured: true, authenticated: false }
   readonly #authenticator: Authenticator
   readonly #attemptsPerStream: number
-  /** The exchange under way and the failures so far; gone with the stream. */
-  readonly #streams = new WeakMap<Stream, { exchange: SaslExchange | undefined; failures: number }>()
+  /** What was offered, the exchange under way and the failures so far; gone with the stream. */
+  readonly #streams = new WeakMap<Stream, { readonly context: SaslContext; exchange: SaslExchange | undefined; failures: number }>()
 
   constructor(authenticator: Authenticator, attemptsPerStream: number) {
     this.#authenticator = authenticator
@@ -25,7 +25,9 @@ export class SaslNegotiation implements StreamFeature<Stream> {
 
   /** The mechanisms, and by XEP-0440 the channel bindings which the -PLUS ones may use. */
   offer(stream: Stream): readonly Element[] {
-    const { channelBindings, offered } = this.#context(stream)
+    const context = this.#context(stream)
+    const { channelBindings, offered } = context
+    this.#streams.set(stream, { context, exchange: undefined, failures: this.#streams.get(stream)?.failures ?? 0 })
     if (offered.length === 0) return []
     const mechanisms = element(NS_SASL, 'mechanisms', {}, ...offered.map((name) => element(NS_SASL, 'mechanism', {}, name)))
     if (channelBindings.size === 0) return [mechanisms]
@@ -34,12 +36,12 @@ export class SaslNegotiation implements StreamFeature<Stream> {
   }
 
   negotiate(stream: Stream, received: Element): Negotiated | Promise<Negotiated> {
-    let state = this.#streams.get(stream)
-    if (state === undefined) this.#streams.set(stream, state = { exchange: undefined, failures: 0 })
+    const state = this.#streams.get(stream)
+    if (state === undefined) throw new StreamError('not-authorized') // it was not offered
     switch (received.name) {
       case 'auth': {
         // RFC 6120 §6.4.2: a new <auth/> during an exchange ends that one.
-        const context = this.#context(stream)
+        const { context } = state
         const mechanism = received.attrs['mechanism']
         state.exchange = mechanism === undefined || !context.offered.includes(mechanism) ? undefined
           : this.#authenticator.start(mechanism, context)

@@ -66,6 +66,7 @@ for (const { title, hash, salt, serverNonce, first, serverFirst, final, serverFi
     const { attempts } = makeParts()
     const verifier = await scramVerifier(hash, 'pencil', Buffer.from(salt, 'base64'), 4096)
     const claims: Claims = {
+      revision: 0,
       claim: () => ({
         name: 'user', address: jid('user@montague.lit'), exists: true,
         verifiers: { argon2: '', scram: { 'SHA-1': verifier, 'SHA-256': verifier, 'SHA-512': verifier } },
@@ -255,6 +256,7 @@ test('RFC 5802 §5.1: names are prepared with SASLprep, "=2C" and "=3D" are unes
   const parts = await withRomeo()
   const names: string[] = []
   const claims: Claims = {
+    revision: 0,
     claim: (username, domain) => {
       names.push(username)
       return parts.accounts.claim(username, domain)
