@@ -40,6 +40,7 @@ const path = z.string().default('')
 /** Who may make an account. More come with what carries them out. */
 export const REGISTRATION_MODES = ['closed'] as const
 export const POLICY_PROFILES = ['otr'] as const
+export const OTR_VERSIONS = ['2', '3'] as const
 
 /** A domain by its configured name: 'onion', or a DNS name as in JIDs. */
 const name = z.string().transform((text, context) => {
@@ -72,6 +73,11 @@ const file = z.strictObject({
   log: z.strictObject({ level: z.enum(LOG_LEVELS).default('error'), roster: z.boolean().default(false) }).prefault({}),
   domains: z.array(domain).min(1).max(64).prefault([{ name: 'onion' }]),
   listeners: z.array(listener).max(64).prefault([{ kind: 'c2s', address: '127.0.0.1', port: 5222 }]),
+  policy: z.strictObject({
+    otr_versions: z.array(z.enum(OTR_VERSIONS)).min(1).default(['2', '3'])
+      .transform((listed) => OTR_VERSIONS.filter((version) => listed.includes(version))),
+    otr_audit: z.boolean().default(true),
+  }).prefault({}),
   tor: z.strictObject({
     enabled: z.boolean().default(true),
     required: z.boolean().default(false),

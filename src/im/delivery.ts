@@ -1,6 +1,6 @@
 import { peek, type Peeked } from '../otr/peek.ts'
 import type { Envelope } from '../routing/envelope.ts'
-import type { Delivery, Verdict } from '../routing/extension.ts'
+import type { Audience, Delivery, Verdict } from '../routing/extension.ts'
 import type { Session, Sessions } from '../routing/sessions.ts'
 import type { Jid } from '../xmpp/jid.ts'
 import { NS_CLIENT } from '../xmpp/namespaces.ts'
@@ -38,8 +38,8 @@ export class LocalDelivery implements Delivery {
     return this.#presence.broadcast(envelope)
   }
 
-  sees(viewer: Jid, account: Jid): boolean {
-    return this.#presence.sees(viewer, account)
+  get audience(): Audience {
+    return this.#presence
   }
 
   /** An outgoing rule that passes everything, and learns which session holds which conversation. */

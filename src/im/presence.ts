@@ -1,5 +1,5 @@
 import { Envelope } from '../routing/envelope.ts'
-import type { Host, Verdict } from '../routing/extension.ts'
+import type { Audience, Host, Verdict } from '../routing/extension.ts'
 import type { Session } from '../routing/sessions.ts'
 import { element, type Element } from '../xml/element.ts'
 import { randomIdentifier } from '../xmpp/identifiers.ts'
@@ -8,13 +8,13 @@ import { NS_CLIENT } from '../xmpp/namespaces.ts'
 import { StanzaError } from '../xmpp/stanza-error.ts'
 import type { DirectedPresence } from './directed.ts'
 import type { Rosters } from './roster.ts'
-import { awaitsAccount, awaitsContact, seesAccount } from './subscription.ts'
+import { awaitsAccount, awaitsContact, seesAccount, seesContact } from './subscription.ts'
 
 const BAD_REQUEST = new StanzaError('bad-request')
 const RESOURCE_CONSTRAINT = new StanzaError('resource-constraint')
 
 /** Exchanging presence (RFC 6121 §4): broadcast, probes, directed presence, and what follows the end of a session. */
-export class Presence {
+export class Presence implements Audience {
   readonly #host: Host
   readonly #rosters: Rosters
   readonly #directed: DirectedPresence
@@ -69,10 +69,15 @@ export class Presence {
     this.#deny(account, from.bare, probe.attrs['id'])
   }
 
-  /** True where the viewer has a subscription to the account's presence, or is the account itself. */
+  /** True where the account, one of ours, lets the viewer see its presence, or is the viewer itself. */
   sees(viewer: Jid, account: Jid): boolean {
     const contact = viewer.bare
     return contact.equals(account) || seesAccount(this.#rosters.of(account.bare).get(contact)?.state ?? 'none')
+  }
+
+  /** True where the account, one of ours, has a subscription to the contact's presence, wherever the contact is. */
+  follows(account: Jid, contact: Jid): boolean {
+    return seesContact(this.#rosters.of(account.bare).get(contact.bare)?.state ?? 'none')
   }
 
   /** §8.5.3.1: does this very session let the entity know that it is there? */

@@ -74,7 +74,7 @@ export class MessageJudgement {
 
   /** XEP-0163 §4.3: notifications come from a contact's bare JID, which the contact's server speaks for. */
   #maySendEvents({ origin, from, to }: Envelope): boolean {
-    return origin === 'remote' && from.isBare && from.local !== '' && this.#audience.sees(to, from)
+    return origin === 'remote' && from.isBare && from.local !== '' && this.#audience.follows(to, from)
   }
 }
 

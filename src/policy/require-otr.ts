@@ -1,6 +1,7 @@
 import type { Envelope } from '../routing/envelope.ts'
 import type { Extension, Host, Verdict } from '../routing/extension.ts'
 import { StanzaError } from '../xmpp/stanza-error.ts'
+import { policyForm } from './announcement.ts'
 import { IqAllowance } from './iq-allowance.ts'
 import { MessageJudgement } from './message-judgement.ts'
 import { rebuildPresence } from './rebuild-presence.ts'
@@ -30,6 +31,9 @@ export const requireOtr: Extension = {
       note: 'regenerated for OTR, else left out',
     },
   ],
+
+  enforces: [PROFILE],
+  forms: (config, domain) => domain.config.policy === PROFILE ? [policyForm(config, PROFILE)] : [],
 
   install(host) {
     const messages = new MessageJudgement(host)
@@ -62,5 +66,5 @@ function judgePresence(host: Host, envelope: Envelope): Verdict {
  * for an account (RFC 6121 §4.2.2) that has a subscription to the sender's presence.
  */
 function isBroadcast({ audience }: Host, { origin, directed, from, to }: Envelope): boolean {
-  return !directed || (origin === 'remote' && to.isBare && to.local !== '' && audience.sees(to, from.bare))
+  return !directed || (origin === 'remote' && to.isBare && to.local !== '' && audience.follows(to, from.bare))
 }

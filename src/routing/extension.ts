@@ -7,7 +7,7 @@
  * and gets a name.
  */
 import type { Clock } from '../clock.ts'
-import type { Config } from '../config/schema.ts'
+import type { Config, DomainConfig } from '../config/schema.ts'
 import type { Log } from '../log.ts'
 import type { Database, Migration } from '../store/database.ts'
 import type { Stream } from '../stream/stream.ts'
@@ -15,7 +15,7 @@ import type { StreamFeature } from '../stream/feature.ts'
 import type { Element } from '../xml/element.ts'
 import type { Jid } from '../xmpp/jid.ts'
 import type { StanzaError } from '../xmpp/stanza-error.ts'
-import type { ServedDomains } from './domains.ts'
+import type { ServedDomain, ServedDomains } from './domains.ts'
 import type { Envelope, StanzaKind } from './envelope.ts'
 import type { Requests } from './requests.ts'
 import type { Session, Sessions } from './sessions.ts'
@@ -141,8 +141,7 @@ export interface Delivery {
   deliver(envelope: Envelope): StanzaError | undefined
   /** A client's presence without `to` (RFC 6121 §4.2.2, §4.4.2, §4.5.2). */
   broadcast(envelope: Envelope): StanzaError | undefined
-  /** See `Audience`. */
-  sees(viewer: Jid, account: Jid): boolean
+  readonly audience: Audience
 }
 
 /** Delivers to domains that are not ours; s2s/ is it. */
@@ -189,14 +188,18 @@ export interface Host {
   readonly audience: Audience
   readonly clock: Clock
   readonly log: Log
-  /** Features and identities that all extensions declared; complete once the house stands. */
+  /** Features that all extensions declared. */
   readonly features: { readonly server: readonly string[]; readonly account: readonly string[] }
+  /** Forms that all extensions declared for a served domain. */
+  forms(domain: ServedDomain): readonly Element[]
 }
 
 /** Who may know what: asked by whatever answers strangers in an account's name. */
 export interface Audience {
-  /** True if `viewer` has a subscription to the account's presence, or is the account itself. */
+  /** True if the account, one of ours, lets `viewer` see its presence, or is the viewer itself: by the account's roster. */
   sees(viewer: Jid, account: Jid): boolean
+  /** True if the account, one of ours, has a subscription to the contact's presence: by the account's roster, too. */
+  follows(account: Jid, contact: Jid): boolean
 }
 
 /** Which bare JIDs are accounts here. Synchronous and cheap: it is asked for every stanza to an absent account. */
@@ -223,6 +226,10 @@ export interface Extension {
   readonly implements: readonly Implementation[]
   /** disco#info features of a served domain, and of an account's bare JID. */
   readonly features?: { readonly server?: readonly string[]; readonly account?: readonly string[] }
+  /** disco#info forms of a served domain (XEP-0128), from what is configured: what is told is what is done. */
+  forms?(config: Config, domain: ServedDomain): readonly Element[]
+  /** The profiles of `domains.policy` that its policy rules enforce: a domain of which nobody does is not served. */
+  readonly enforces?: readonly DomainConfig['policy'][]
   readonly migrations?: readonly Migration[]
   /** Offered on streams of clients, and on those of servers. */
   readonly streamFeatures?: {

@@ -1,10 +1,12 @@
+import { ConfigError, type Problem } from '../config/config-error.ts'
+import type { Config } from '../config/schema.ts'
 import type { Extension, Host } from './extension.ts'
 import { HandlerTables } from './handler-tables.ts'
 import { Requests } from './requests.ts'
 import { Router } from './router.ts'
 
 /** What must be there before extensions can be installed. */
-export type Ground = Omit<Host, 'requests' | 'router' | 'audience' | 'features'>
+export type Ground = Omit<Host, 'requests' | 'router' | 'audience' | 'features' | 'forms'>
 
 export interface Installation {
   readonly host: Host
@@ -16,9 +18,12 @@ export interface Installation {
 /**
  * Boots extensions in their order: every migration, then every `install`, then the tables are sealed.
  *
- * @throws Error where two of them claim the same, StoreError where the database is of a newer version
+ * @throws Error where two of them claim the same, StoreError where the database is of a newer version, ConfigError
+ *   where none enforces the policy of a domain
  */
 export function install(extensions: readonly Extension[], ground: Ground): Installation {
+  const unenforced = complaints(extensions, ground.config)
+  if (unenforced.length > 0) throw new ConfigError(unenforced)
   const tables = new HandlerTables(ground.log)
   const requests = new Requests(ground.clock)
   const router = new Router({ ...ground, tables, requests })
@@ -28,7 +33,11 @@ export function install(extensions: readonly Extension[], ground: Ground): Insta
   }
   const host: Host = {
     ...ground, requests, router, features,
-    audience: { sees: (viewer, account) => tables.delivery?.sees(viewer, account) ?? false },
+    audience: {
+      sees: (viewer, account) => tables.delivery?.audience.sees(viewer, account) ?? false,
+      follows: (account, contact) => tables.delivery?.audience.follows(account, contact) ?? false,
+    },
+    forms: (domain) => extensions.flatMap((extension) => extension.forms?.(ground.config, domain) ?? []),
   }
   for (const { name, migrations } of extensions) if (migrations !== undefined) ground.database.migrate(name, migrations)
   for (const extension of extensions) tables.install(extension.name, extension.install(host))
@@ -38,4 +47,16 @@ export function install(extensions: readonly Extension[], ground: Ground): Insta
     server: extensions.flatMap((extension) => extension.streamFeatures?.server ?? []),
   }
   return { host, router, tables, streamFeatures }
+}
+
+/** A policy is a promise to users: a server that nothing in it makes true must not start. */
+function complaints(extensions: readonly Extension[], config: Config): Problem[] {
+  const enforced = extensions.flatMap(({ enforces }) => enforces ?? [])
+  return config.domains.flatMap(({ policy }, index) => enforced.includes(policy) ? [] : [{
+    file: undefined,
+    line: undefined,
+    key: `domains[${index}].policy`,
+    problem: `nothing in this server enforces "${policy}"`,
+    remedy: 'Run a server that does; without its policy no domain is served',
+  }])
 }

@@ -1,5 +1,5 @@
 import type { Extension, Iq, IqAnswer } from '../routing/extension.ts'
-import { element } from '../xml/element.ts'
+import { element, type Element } from '../xml/element.ts'
 import { NS_DISCO_INFO, NS_DISCO_ITEMS } from '../xmpp/namespaces.ts'
 import { StanzaError } from '../xmpp/stanza-error.ts'
 
@@ -18,13 +18,17 @@ export const disco: Extension = {
   implements: [{ xep: 30, title: 'Service Discovery', version: '2.5.0', since: '0.1.0', status: 'complete' }],
   features: { server: [NS_DISCO_INFO, NS_DISCO_ITEMS], account: [NS_DISCO_INFO, NS_DISCO_ITEMS] },
 
-  install({ features, audience }) {
+  install({ features, audience, domains, forms }) {
     const mayAsk = ({ from, to }: Iq): boolean => audience.sees(from, to)
+    const formsOf = ({ to }: Iq): readonly Element[] => {
+      const domain = domains.get(to.domain)
+      return domain === undefined ? [] : forms(domain)
+    }
     const info = { type: 'get', name: 'query', namespace: NS_DISCO_INFO } as const
     const items = { type: 'get', name: 'query', namespace: NS_DISCO_ITEMS } as const
     return {
       iq: [
-        { ...info, at: 'server', handle: (iq) => describe(iq, { category: 'server', type: 'im' }, features.server) },
+        { ...info, at: 'server', handle: (iq) => describe(iq, { category: 'server', type: 'im' }, features.server, formsOf(iq)) },
         { ...items, at: 'server', handle: listNothing },
         // §8: a stranger must not learn that the account exists, so it hears what it would hear of none.
         { ...info, at: 'account', handle: (iq) => mayAsk(iq) ? describe(iq, { category: 'account', type: 'registered' }, features.account) : SERVICE_UNAVAILABLE },
@@ -34,12 +38,15 @@ export const disco: Extension = {
   },
 }
 
-/** §3.1. There are no nodes here: asking for one is answered with item-not-found (§7). */
-function describe({ payload }: Iq, { category, type }: Identity, features: readonly string[]): IqAnswer {
+/** §3.1, with the forms of XEP-0128. There are no nodes here: asking for one is answered with item-not-found (§7). */
+function describe(
+  { payload }: Iq, { category, type }: Identity, features: readonly string[], forms: readonly Element[] = [],
+): IqAnswer {
   if (payload.attrs['node'] !== undefined) return ITEM_NOT_FOUND
   return element(NS_DISCO_INFO, 'query', {},
     element(NS_DISCO_INFO, 'identity', { category, type }),
-    ...[...new Set(features)].map((feature) => element(NS_DISCO_INFO, 'feature', { var: feature })))
+    ...[...new Set(features)].map((feature) => element(NS_DISCO_INFO, 'feature', { var: feature })),
+    ...forms)
 }
 
 /** §4.1: a domain hosts no other services, and who is connected with what is for presence to tell. */

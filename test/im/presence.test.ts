@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
+import { extensions } from '../../src/extensions.ts'
 import { DIRECTED_PRESENCES } from '../../src/im/directed.ts'
 import { StanzaError } from '../../src/xmpp/stanza-error.ts'
-import { TestHouse } from '../house.ts'
+import { jid, TestHouse } from '../house.ts'
 
 const JULIET = 'juliet@capulet.lit'
 const ROMEO = 'romeo@montague.lit'
@@ -274,5 +275,36 @@ describe('presence that comes in', () => {
     const house = new TestHouse()
     house.remoteSays(`<presence from='${MERCUTIO}/a' to='${JULIET}' id='x' type='invisible'/>`)
     assert.equal(house.departed[0]?.elements()[0]?.elements()[0]?.name, 'bad-request')
+  })
+})
+
+describe('whose presence an account follows', () => {
+  const said = (to: string): string => `<presence from='romeo@verona.lit/garden' to='${to}'><status>in the orchard</status></presence>`
+
+  test('is told by its own roster, wherever the contact is: the status of one it follows is a broadcast, and passes', async () => {
+    const house = new TestHouse({ extensions })
+    const juliet = await house.login('juliet@capulet.lit/balcony')
+    const strangers = said('juliet@capulet.lit').replace(/<status>.*<\/status>/, '')
+    house.remoteSays(said('juliet@capulet.lit'))
+    juliet.hears(strangers)
+    juliet.says("<presence to='romeo@verona.lit' type='subscribe'/>")
+    house.remoteSays("<presence from='romeo@verona.lit' to='juliet@capulet.lit' type='subscribed'/>")
+    await house.settled()
+    juliet.forget()
+    house.remoteSays(said('juliet@capulet.lit'))
+    juliet.hears(said('juliet@capulet.lit'))
+    house.remoteSays(said('juliet@capulet.lit/balcony'))
+    juliet.hears(said('juliet@capulet.lit/balcony').replace(/<status>.*<\/status>/, ''))
+  })
+
+  test('is not the same as who may see it', async () => {
+    const house = new TestHouse({ extensions })
+    const juliet = await house.login('juliet@capulet.lit/balcony')
+    house.remoteSays("<presence from='romeo@verona.lit' to='juliet@capulet.lit' type='subscribe'/>")
+    juliet.says("<presence to='romeo@verona.lit' type='subscribed'/>")
+    await house.settled()
+    const { audience } = house.installation.host
+    const [account, contact] = [jid('juliet@capulet.lit'), jid('romeo@verona.lit')]
+    assert.deepEqual([audience.sees(contact, account), audience.follows(account, contact)], [true, false])
   })
 })

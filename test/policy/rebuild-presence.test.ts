@@ -30,7 +30,7 @@ describe('RFC 6121 §4: presence', () => {
 
   test('from another server, a status passes to a subscriber\'s account only', () => {
     const sent = `<presence>${STATUS}${REST}</presence>`
-    const subscriber = { sees: () => true }
+    const subscriber = { sees: () => false, follows: () => true }
     assert.equal(new Court(subscriber).judge(sent, ROMEO, 'juliet@capulet.lit', 'remote'), sent)
     assert.equal(new Court(subscriber).remote(sent), `<presence>${REST}</presence>`)
     assert.equal(new Court().judge(sent, ROMEO, 'juliet@capulet.lit', 'remote'), `<presence>${REST}</presence>`)

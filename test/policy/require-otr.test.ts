@@ -154,7 +154,7 @@ describe('XEP-0163 §4.3: notifications', () => {
   const event = (node: string, payload: string): string => message("<event xmlns='http://jabber.org/protocol/pubsub#event'>"
     + `<items node='${node}'><item id='${sha1}'>${payload}</item></items></event>`, 'headline')
   const metadata = (inner: string): string => event('urn:xmpp:avatar:metadata', `<metadata xmlns='urn:xmpp:avatar:metadata'>${inner}</metadata>`)
-  const contact = { sees: () => true }
+  const contact = { sees: () => false, follows: () => true }
   const notify = (court: Court, xml: string, from = 'romeo@verona.example'): string => court.judge(xml, from, 'juliet@capulet.lit', 'remote')
 
   test('of an avatar pass from the account of a contact elsewhere, without the address of an image', () => {

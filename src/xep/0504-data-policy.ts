@@ -1,0 +1,39 @@
+import type { Config } from '../config/schema.ts'
+import type { Extension } from '../routing/extension.ts'
+import type { Element } from '../xml/element.ts'
+import { resultForm, type Field } from '../xmpp/data-form.ts'
+
+const FORM_TYPE = 'urn:xmpp:data-policy:0'
+
+/**
+ * XEP-0504: Data Policy, of the served domains. It says what this server does, and nothing of what its operator may do
+ * beside it: how backups are made and kept is not known here. Section names are those of version 0.1.0.
+ */
+export const dataPolicy: Extension = {
+  name: 'data-policy',
+  implements: [{
+    xep: 504, title: 'Data Policy', version: '0.1.0', since: '0.1.0', status: 'partial',
+    note: 'no terms of service, location or frequency of backups: they are the operator\'s to tell',
+  }],
+  forms: (config) => [policyForm(config)],
+  install: () => ({}),
+}
+
+function policyForm({ auth }: Config): Element {
+  return resultForm(FORM_TYPE, [
+    // "Auth Mechanism": PLAIN shows the password to the server as it passes, SCRAM never does.
+    { name: 'auth_data', type: 'list-single', values: [auth.plain ? 'plain' : 'hidden'] },
+    // "Data Retention" is of "data such as messages or files": neither is ever stored. Contacts and block lists are.
+    { name: 'data_retention', type: 'text-single', values: ['0'] },
+    yesOrNo('data_deletion', true), // contacts and block lists, by their owner
+    yesOrNo('encryption_at_rest', false), // of what is stored; passwords alone are sealed
+    yesOrNo('data_export', false),
+    { name: 'access_policy', type: 'list-multi', values: ['admins'] },
+    yesOrNo('full_erasure', false), // by the operator alone, as long as accounts cannot be removed in-band
+    { name: 'backup_retention', type: 'text-single', values: ['unknown'] },
+  ])
+}
+
+function yesOrNo(name: string, value: boolean): Field {
+  return { name, type: 'boolean', values: [String(value)] }
+}
