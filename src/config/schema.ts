@@ -40,7 +40,7 @@ const path = z.string().default('')
 /** Who may make an account. More come with what carries them out. */
 export const REGISTRATION_MODES = ['closed'] as const
 export const POLICY_PROFILES = ['otr'] as const
-export const OTR_VERSIONS = ['2', '3'] as const
+export const OTR_VERSIONS = ['2', '3', '4'] as const
 
 /** A domain by its configured name: 'onion', or a DNS name as in JIDs. */
 const name = z.string().transform((text, context) => {

@@ -78,7 +78,7 @@ export class LocalDelivery implements Delivery {
     switch (otr?.kind) {
       case 'query':
         // A fan-out of version 2, which has no instance tags, makes sessions that destroy each other.
-        return otr.versions.includes(3) ? able : mostAvailable(able)
+        return otr.versions.some((version) => version > 2) ? able : mostAvailable(able)
       case 'encoded':
       case 'fragment':
         if (otr.receiverTag !== undefined) {

@@ -26,6 +26,8 @@ export interface Encoded extends Addressing {
 /** One piece of an encoded message. It says nothing yet of the message as a whole. */
 export interface Fragment extends Addressing {
   readonly kind: 'fragment'
+  /** In version 4, of the message that the piece is of. */
+  readonly identifier: number | undefined
   /** 1..total */
   readonly index: number
   readonly total: number
@@ -42,13 +44,15 @@ export interface Unacceptable {
 }
 
 export interface OtrSettings {
+  /** Those that pass, in rising order. */
+  readonly versions: readonly Version[]
   /** Characters of a body, and of a message put together from fragments. */
   readonly maximumBody: number
   /** Bytes of the encrypted signature: 466 with the DSA keys of 1024 bits that libotr makes. */
   readonly maximumSignature: number
 }
 
-export const DEFAULT_SETTINGS: OtrSettings = { maximumBody: 262_144, maximumSignature: 466 }
+export const DEFAULT_SETTINGS: OtrSettings = { versions: [2, 3], maximumBody: 262_144, maximumSignature: 466 }
 
 /** Public keys that were found good in one direction of a conversation, so that each is checked once. */
 export interface KeyMemory {

@@ -5,6 +5,7 @@ import { isGroupElement, LEAST_KEY_BYTES, MOST_KEY_BYTES } from './dh.ts'
 import { LEAST_INSTANCE_TAG, messageType, type Addressing, type MessageType } from './header.ts'
 import { Reader } from './reader.ts'
 import { isText } from './text.ts'
+import { version4Flaw } from './version4.ts'
 
 export const ENCODED_PREFIX = '?OTR:'
 
@@ -36,14 +37,16 @@ export function readEncoded(
   if (bytes.toString('base64') !== base64) return malformed('base64')
 
   const reader = new Reader(bytes)
-  const version = reader.short()
-  if (version !== 2 && version !== 3) return malformed('version')
-  const type = messageType(reader.byte())
+  const number = reader.short()
+  const version = settings.versions.find((one) => one === number)
+  if (version === undefined) return malformed('version')
+  const type = messageType(version, reader.byte())
   if (type === undefined) return malformed('type')
-  const senderTag = version === 3 ? reader.int() : undefined
-  const receiverTag = version === 3 ? reader.int() : undefined
-  const addressing = { version, senderTag, receiverTag } as const
-  const flaw = tagFlaw(addressing, type === 'dh-commit') ?? fieldFlaw(type, reader, settings, keys)
+  const senderTag = version > 2 ? reader.int() : undefined
+  const receiverTag = version > 2 ? reader.int() : undefined
+  const addressing = { version, senderTag, receiverTag }
+  const flaw = tagFlaw(addressing, type === 'dh-commit' || type === 'identity')
+    ?? (version === 4 ? version4Flaw(type, senderTag, reader, keys) : fieldFlaw(type, reader, settings, keys))
   if (reader.overrun) return malformed('short')
   if (flaw !== undefined) return malformed(flaw)
   if (reader.remaining > 0) return malformed('trailing bytes')
@@ -69,6 +72,7 @@ function fieldFlaw(
       return signatureFlaw(reader, settings)
     case 'signature': return signatureFlaw(reader, settings)
     case 'data': return dataFlaw(reader, keys)
+    default: return 'type' // of version 4
   }
 }
 

@@ -1,18 +1,23 @@
 import { malformed, type Fragment, type KeyMemory, type OtrSettings, type Unacceptable } from './classified.ts'
 import { ENCODED_PREFIX, readEncoded, tagFlaw } from './encoded.ts'
-import type { Addressing } from './header.ts'
+import type { Addressing, Version } from './header.ts'
 
 /** libotr would take 65 535; nobody who can send 256 kB needs more. */
 const MOST_FRAGMENTS = 2048
 
 const VERSION_2 = /^\?OTR,([0-9]{1,5}),([0-9]{1,5}),([^,]+),$/
-/** Instance tags are printed with and without leading zeros; some more of them are taken, as libotr does. */
-const VERSION_3 = /^\?OTR\|0{0,8}([0-9A-Fa-f]{1,8})\|0{0,8}([0-9A-Fa-f]{1,8}),([0-9]{1,5}),([0-9]{1,5}),([^,]+),$/
+/**
+ * Instance tags are printed with and without leading zeros; some more of them are taken, as libotr does. Version 4 has
+ * an identifier of the message before them (OTR version 4, "Fragmentation").
+ */
+const WITH_TAGS =
+  /^\?OTR(\|[0-9A-Fa-f]{1,8})?\|0{0,8}([0-9A-Fa-f]{1,8})\|0{0,8}([0-9A-Fa-f]{1,8}),([0-9]{1,5}),([0-9]{1,5}),([^,]+),$/
 
 const BASE64_SLICE = /^[A-Za-z0-9+/]*(={0,2})(\.?)$/
 
 /** How every message begins that may pass: the prefix, the version, and the type, whose bits fill a group of base64. */
 const BEGINNING = ['?', 'O', 'T', 'R', ':', 'A', 'A', 'IM', 'CKRSD']
+const BEGINNING_4 = ['?', 'O', 'T', 'R', ':', 'A', 'A', 'Q', '123DN']
 export const BEGINNING_CHARACTERS = BEGINNING.length
 
 /**
@@ -26,15 +31,17 @@ export function readFragment(
   if (body.length > settings.maximumBody) return malformed('too long')
   const header = readHeader(body)
   if (header === undefined) return malformed('fragment syntax')
-  const { addressing, index, total, piece } = header
+  const { addressing, identifier, index, total, piece } = header
+  const { version } = addressing
+  if (!settings.versions.includes(version)) return malformed('version')
   if (index < 1 || index > total || total > MOST_FRAGMENTS) return malformed('fragment number')
-  const flaw = tagFlaw(addressing, true) ?? pieceFlaw(piece, index, total)
+  const flaw = tagFlaw(addressing, true) ?? pieceFlaw(piece, index, total, version)
   if (flaw !== undefined) return malformed(flaw)
-  if (total > 1) return { kind: 'fragment', ...addressing, index, total, piece, whole: undefined }
+  if (total > 1) return { kind: 'fragment', ...addressing, identifier, index, total, piece, whole: undefined }
   const whole = readEncoded(piece, settings, keys)
   if (whole.kind !== 'encoded') return whole
   if (!areAddressedAlike(whole, addressing)) return malformed('fragment header differs')
-  return { kind: 'fragment', ...addressing, index, total, piece, whole }
+  return { kind: 'fragment', ...addressing, identifier, index, total, piece, whole }
 }
 
 /** A fragment must name the version and instances of the message that it is a piece of. */
@@ -43,15 +50,17 @@ export function areAddressedAlike(one: Addressing, other: Addressing): boolean {
 }
 
 /** Can an acceptable message begin like this? Judges as many characters as are there. */
-export function beginsLikeMessage(text: string): boolean {
-  for (let at = 0; at < text.length && at < BEGINNING.length; at++) {
-    if (BEGINNING[at]?.includes(text.charAt(at)) !== true) return false
+export function beginsLikeMessage(text: string, version: Version): boolean {
+  const beginning = version === 4 ? BEGINNING_4 : BEGINNING
+  for (let at = 0; at < text.length && at < beginning.length; at++) {
+    if (beginning[at]?.includes(text.charAt(at)) !== true) return false
   }
   return true
 }
 
 interface Header {
   readonly addressing: Addressing
+  readonly identifier: number | undefined
   readonly index: number
   readonly total: number
   readonly piece: string
@@ -62,16 +71,18 @@ function readHeader(body: string): Header | undefined {
     const [, index, total, piece] = VERSION_2.exec(body) ?? []
     if (piece === undefined) return undefined
     const addressing = { version: 2, senderTag: undefined, receiverTag: undefined } as const
-    return { addressing, index: Number(index), total: Number(total), piece }
+    return { addressing, identifier: undefined, index: Number(index), total: Number(total), piece }
   }
-  const [, sender, receiver, index, total, piece] = VERSION_3.exec(body) ?? []
+  const [, first, sender, receiver, index, total, piece] = WITH_TAGS.exec(body) ?? []
   if (sender === undefined || receiver === undefined || piece === undefined) return undefined
-  const addressing = { version: 3, senderTag: parseInt(sender, 16), receiverTag: parseInt(receiver, 16) } as const
-  return { addressing, index: Number(index), total: Number(total), piece }
+  const identifier = first === undefined ? undefined : parseInt(first.slice(1), 16)
+  const version = identifier === undefined ? 3 : 4
+  const addressing = { version, senderTag: parseInt(sender, 16), receiverTag: parseInt(receiver, 16) } as const
+  return { addressing, identifier, index: Number(index), total: Number(total), piece }
 }
 
-function pieceFlaw(piece: string, index: number, total: number): string | undefined {
-  const base64 = index === 1 ? afterBeginning(piece) : afterPrefixTail(piece, index)
+function pieceFlaw(piece: string, index: number, total: number, version: Version): string | undefined {
+  const base64 = index === 1 ? afterBeginning(piece, version) : afterPrefixTail(piece, index)
   if (base64 === undefined) return 'piece prefix'
   const [slice, padding, stop] = BASE64_SLICE.exec(base64) ?? []
   if (slice === undefined) return 'piece characters'
@@ -80,8 +91,8 @@ function pieceFlaw(piece: string, index: number, total: number): string | undefi
   return padding !== '' && index < total - 2 ? 'padding inside' : undefined
 }
 
-function afterBeginning(piece: string): string | undefined {
-  return beginsLikeMessage(piece) ? piece.slice(ENCODED_PREFIX.length) : undefined
+function afterBeginning(piece: string, version: Version): string | undefined {
+  return beginsLikeMessage(piece, version) ? piece.slice(ENCODED_PREFIX.length) : undefined
 }
 
 /** A later piece holds the end of the prefix where the earlier ones are very short: each has at least one character. */

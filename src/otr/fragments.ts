@@ -37,7 +37,7 @@ export interface Conversation {
 export class Fragments<Stanza> {
   readonly #clock: Clock
   readonly #settings: OtrSettings
-  /** By conversation, then by instance tags. */
+  /** By conversation, then by identifier and instance tags. */
   readonly #series = new Map<string, Map<string, Series<Stanza>>>()
   readonly #perSender = new Map<string, number>()
   #count = 0
@@ -51,7 +51,7 @@ export class Fragments<Stanza> {
   /** Takes a fragment that `classify` has passed, and the stanza that carries it. */
   offer(conversation: Conversation, fragment: Fragment, stanza: Stanza, keys?: KeyMemory): Outcome<Stanza> {
     const name = conversationName(conversation)
-    const tags = `${fragment.senderTag}|${fragment.receiverTag}`
+    const tags = `${fragment.identifier}|${fragment.senderTag}|${fragment.receiverTag}`
     const earlier = this.#series.get(name)?.get(tags)
     if (fragment.index === 1) {
       if (earlier !== undefined) this.#end(earlier)
@@ -117,7 +117,7 @@ export class Fragments<Stanza> {
     if (this.#held + cost(fragment) > MOST_HELD) return 'too many fragments held'
     // While the pieces together are shorter than a beginning, there are only a few of them.
     const begun = series.length < BEGINNING_CHARACTERS ? series.pieces.join('') + fragment.piece : ''
-    return beginsLikeMessage(begun) ? undefined : 'no beginning of a message'
+    return beginsLikeMessage(begun, series.first.version) ? undefined : 'no beginning of a message'
   }
 
   /** Nothing stays of it but that the sender was told. */

@@ -23,7 +23,7 @@ export function classify(body: string, settings: OtrSettings = DEFAULT_SETTINGS,
     case ',':
     case '|': return readFragment(body, settings, keys)
     case '?':
-    case 'v': return readQuery(body)
+    case 'v': return readQuery(body, settings)
     case ' ': return body.startsWith(ERROR_PREFIX) ? readError(body) : malformed('no form of ?OTR')
     default: return malformed('no form of ?OTR')
   }

@@ -12,6 +12,8 @@ const HEADER_CHARACTERS = 16
 
 const ENCODED = '?OTR:'
 
+const VERSIONS = [2, 3, 4] as const satisfies readonly Version[]
+
 /**
  * Reads how a body is addressed without validating it: for bodies that `classify` has passed and policy rebuilt.
  *
@@ -33,27 +35,26 @@ export function peek(body: string): Peeked | undefined {
 function peekEncoded(body: string): Peeked | undefined {
   const header = Buffer.from(body.slice(ENCODED.length, ENCODED.length + HEADER_CHARACTERS), 'base64')
   if (header.length < 3) return undefined
-  const type = messageType(header.readUInt8(2))
-  if (type === undefined) return undefined
-  const version = header.readUInt16BE(0)
+  const version = VERSIONS[header.readUInt16BE(0) - 2]
+  const type = version === undefined ? undefined : messageType(version, header.readUInt8(2))
+  if (version === undefined || type === undefined) return undefined
   if (version === 2) return { kind: 'encoded', type, version, senderTag: undefined, receiverTag: undefined }
-  if (version !== 3 || header.length < 11) return undefined
+  if (header.length < 11) return undefined
   return { kind: 'encoded', type, version, senderTag: header.readUInt32BE(3), receiverTag: header.readUInt32BE(7) }
 }
 
 function peekFragment(body: string): Peeked | undefined {
-  const [, sender, receiver] = body.slice(0, 64).split(/[|,]/, 3)
+  const [header] = body.slice(0, 64).split(',', 1)
+  // Version 4 has an identifier before the two tags.
+  const [, first, second, third] = header?.split('|', 4) ?? []
+  const [sender, receiver] = third === undefined ? [first, second] : [second, third]
   if (sender === undefined || receiver === undefined) return undefined
   const [senderTag, receiverTag] = [parseInt(sender, 16) >>> 0, parseInt(receiver, 16) >>> 0]
-  return { kind: 'fragment', version: 3, senderTag, receiverTag }
+  return { kind: 'fragment', version: third === undefined ? 3 : 4, senderTag, receiverTag }
 }
 
-/** Policy leaves nothing but the canonical form, `?OTRv2?`, `?OTRv3?` or `?OTRv23?`. */
+/** Policy leaves nothing but the canonical form, `?OTRv23?` and the like. */
 function peekQuery(body: string): Peeked {
-  const versions: Version[] = []
-  for (const version of body.slice(5, 7)) {
-    if (version === '2') versions.push(2)
-    if (version === '3') versions.push(3)
-  }
-  return { kind: 'query', versions }
+  const listed = body.slice(5, 5 + VERSIONS.length)
+  return { kind: 'query', versions: VERSIONS.filter((version) => listed.includes(String(version))) }
 }

@@ -1,4 +1,4 @@
-import { malformed, type Query, type Unacceptable } from './classified.ts'
+import { DEFAULT_SETTINGS, malformed, type OtrSettings, type Query, type Unacceptable } from './classified.ts'
 import type { Version } from './header.ts'
 
 const VERSION_CHARACTER = /^[0-9A-Za-z]$/
@@ -10,15 +10,17 @@ const MOST_VERSIONS = 16
  * The text differs from client to client, is shown to nobody who has OTR, and is not encrypted: the canonical form
  * leaves it out. Versions come in rising order there, so that their order says nothing either.
  */
-export function readQuery(body: string): Query | Unacceptable {
+export function readQuery(body: string, settings: OtrSettings = DEFAULT_SETTINGS): Query | Unacceptable {
   const listed = listedVersions(body, body[4] === '?' ? 5 : 4)
   if (listed === undefined) return malformed(body[4] === '?' ? 'version 1 only' : 'no form of ?OTR')
   if (new Set(listed).size < listed.length) return malformed('version listed twice')
-  const versions: Version[] = []
-  if (listed.includes('2')) versions.push(2)
-  if (listed.includes('3')) versions.push(3)
+  const versions = settings.versions.filter((version) => listed.includes(String(version)))
   if (versions.length === 0) return malformed('no acceptable version')
-  return { kind: 'query', canonical: `?OTRv${versions.join('')}?`, versions }
+  return { kind: 'query', canonical: canonicalQuery(versions), versions }
+}
+
+export function canonicalQuery(versions: readonly Version[]): string {
+  return `?OTRv${versions.join('')}?`
 }
 
 /** The characters between "v" at `start` and the next "?"; undefined where there is no such list. */

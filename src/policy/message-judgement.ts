@@ -1,4 +1,4 @@
-import { DEFAULT_SETTINGS } from '../otr/classified.ts'
+import type { OtrSettings } from '../otr/classified.ts'
 import { Fragments, type Conversation } from '../otr/fragments.ts'
 import { KnownKeys } from '../otr/known-keys.ts'
 import { classify } from '../otr/message.ts'
@@ -8,6 +8,7 @@ import { element, type Element } from '../xml/element.ts'
 import { NS_CLIENT } from '../xmpp/namespaces.ts'
 import { rebuildAvatarEvent } from './avatar.ts'
 import { holdsOtherContent, isSignal, messageChildren } from './message-children.ts'
+import { otrSettings } from './otr-settings.ts'
 import { rebuildError } from './rebuild-error.ts'
 import { Refusals } from './refusals.ts'
 import { rebuild } from './shapes.ts'
@@ -15,14 +16,16 @@ import { rebuild } from './shapes.ts'
 /** Which messages pass, and in what form: a valid OTR body with allowed children, or allowed children alone. */
 export class MessageJudgement {
   readonly #audience: Host['audience']
+  readonly #settings: OtrSettings
   readonly #refusals: Refusals
   readonly #fragments: Fragments<Element>
   readonly #knownKeys = new KnownKeys()
 
-  constructor({ audience, clock }: Pick<Host, 'audience' | 'clock'>) {
+  constructor({ audience, clock, config }: Pick<Host, 'audience' | 'clock' | 'config'>) {
     this.#audience = audience
-    this.#refusals = new Refusals(clock)
-    this.#fragments = new Fragments(clock, DEFAULT_SETTINGS)
+    this.#settings = otrSettings(config)
+    this.#refusals = new Refusals(clock, this.#settings.versions)
+    this.#fragments = new Fragments(clock, this.#settings)
   }
 
   judge(envelope: Envelope): Verdict {
@@ -44,7 +47,7 @@ export class MessageJudgement {
     const conversation = conversationOf(envelope)
     const { from, to, sender } = conversation
     const keys = body.startsWith('?OTR') ? this.#knownKeys.of(from, to) : undefined
-    const classified = classify(body, DEFAULT_SETTINGS, keys)
+    const classified = classify(body, this.#settings, keys)
     if (classified.kind === 'fragment') {
       const outcome = this.#fragments.offer({ from, to, sender }, classified, withBody(envelope, body), keys)
       switch (outcome.outcome) {

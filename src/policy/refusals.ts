@@ -1,7 +1,9 @@
 import type { Clock } from '../clock.ts'
+import type { Version } from '../otr/header.ts'
+import { canonicalQuery } from '../otr/query.ts'
 import type { Envelope } from '../routing/envelope.ts'
 import { DROP, type Verdict } from '../routing/extension.ts'
-import { element } from '../xml/element.ts'
+import { element, type Element } from '../xml/element.ts'
 import { StanzaError, type StanzaErrorDetail } from '../xmpp/stanza-error.ts'
 
 /** Our own application-specific condition (RFC 6120 §8.3.4), for programs: what has to be sent instead. */
@@ -10,18 +12,14 @@ export const NS_OTR_REQUIRED = 'urn:sotto:otr-required:0'
 const REMOTE_INTERVAL_MILLISECONDS = 30_000
 const MOST_REMOTE_PAIRS = 10_000
 
-const APPLICATION = element(NS_OTR_REQUIRED, 'otr-required', { versions: '23', query: '?OTRv23?' })
-
 const SHOWN = '[not sent: OTR required]'
 
 const UNENCRYPTED: StanzaErrorDetail = {
   text: 'Unencrypted messages are not allowed on this server. Start an OTR session first.',
-  application: APPLICATION,
 }
 const GROUP_CHAT: StanzaErrorDetail = {
   type: 'cancel',
   text: 'Group chats cannot be encrypted with OTR and are not allowed on this server.',
-  application: APPLICATION,
 }
 
 /**
@@ -31,11 +29,15 @@ const GROUP_CHAT: StanzaErrorDetail = {
  */
 export class Refusals {
   readonly #clock: Clock
+  readonly #application: Element
   /** By sender and addressee, when they were told; in the order of time. */
   readonly #told = new Map<string, number>()
 
-  constructor(clock: Clock) {
+  /** @param versions those that may be spoken instead */
+  constructor(clock: Clock, versions: readonly Version[]) {
     this.#clock = clock
+    this.#application = element(NS_OTR_REQUIRED, 'otr-required',
+      { versions: versions.join(''), query: canonicalQuery(versions) })
   }
 
   unencrypted(envelope: Envelope): Verdict {
@@ -46,7 +48,8 @@ export class Refusals {
     return this.#refuse(envelope, GROUP_CHAT)
   }
 
-  #refuse(envelope: Envelope, detail: StanzaErrorDetail): Verdict {
+  #refuse(envelope: Envelope, words: StanzaErrorDetail): Verdict {
+    const detail = { ...words, application: this.#application }
     if (envelope.origin === 'client') return new StanzaError('policy-violation', { ...detail, body: SHOWN })
     return this.#mayTell(envelope) ? new StanzaError('policy-violation', detail) : DROP
   }
