@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net'
-import { TLSSocket } from 'node:tls'
+import { TLSSocket, type DetailedPeerCertificate } from 'node:tls'
 import type { TlsIdentity } from './tls.ts'
 
 /** The one listener of a connection. */
@@ -15,6 +15,12 @@ export interface ConnectionOwner {
 
 /** How the bytes are protected on their way: not at all, by TLS, or by an onion circuit from end to end. */
 export type Protection = 'none' | 'tls' | 'onion'
+
+/** What is spoken inside TLS, by its name in ALPN (XEP-0368 §4). A server that calls is asked for its certificate. */
+export type TlsProtocol = 'xmpp-client' | 'xmpp-server'
+
+/** More certificates than any chain has; OpenSSL's limit is 100 kB for all of them. */
+const LONGEST_CHAIN = 10
 
 /**
  * A byte stream: TCP, a unix socket behind tor, and TLS on either.
@@ -85,7 +91,9 @@ export class Connection {
    *
    * `choose` gives the identity for the name in the client's hello (direct TLS); undefined refuses the name.
    */
-  startTls(identity: TlsIdentity, choose?: (serverName: string) => TlsIdentity | undefined): Promise<boolean> {
+  startTls(
+    identity: TlsIdentity, choose?: (serverName: string) => TlsIdentity | undefined, protocol: TlsProtocol = 'xmpp-client',
+  ): Promise<boolean> {
     const plain = this.#socket
     plain.removeAllListeners('data').removeAllListeners('drain').removeAllListeners('end')
       .removeAllListeners('close').removeAllListeners('error')
@@ -94,8 +102,12 @@ export class Connection {
     const secure = new TLSSocket(plain, {
       isServer: true,
       secureContext: identity.context,
+      // Asked for, and taken whatever it is: who may speak by it is judged later (XEP-0178 §3), not by OpenSSL, which
+      // knows certificates of servers for those who answer only.
+      requestCert: protocol === 'xmpp-server',
+      rejectUnauthorized: false,
       ...(choose === undefined ? {} : {
-        ALPNProtocols: ['xmpp-client'], // XEP-0368 §4; a client that offers other protocols alone gets an alert
+        ALPNProtocols: [protocol], // XEP-0368 §4; a peer that offers other protocols alone gets an alert
         SNICallback: (serverName, answer) => {
           const chosen = choose(serverName)
           if (chosen === undefined) return answer(new Error('no such name here'))
@@ -146,6 +158,22 @@ export class Connection {
     if (!(this.#socket instanceof TLSSocket) || this.#socket.getProtocol() !== 'TLSv1.3') return new Map()
     const finished = this.#socket.getPeerFinished()
     return new Map(finished === undefined ? [] : [['tls-unique', finished]])
+  }
+
+  /**
+   * The certificates that the peer showed, in DER, its own first and then its issuers as far as they came; none where
+   * it showed none. Nothing was verified but that the peer has the key of the first.
+   */
+  peerChain(): readonly Buffer[] {
+    if (!(this.#socket instanceof TLSSocket)) return []
+    const chain: Buffer[] = []
+    let shown: Partial<DetailedPeerCertificate> | undefined = this.#socket.getPeerCertificate(true) // {} where there is none
+    while (shown?.raw !== undefined && chain.length < LONGEST_CHAIN) {
+      chain.push(shown.raw)
+      const issuer: DetailedPeerCertificate | undefined = shown.issuerCertificate // the last one is its own
+      shown = issuer === shown ? undefined : issuer
+    }
+    return chain
   }
 
   #listen(socket: Socket): void {

@@ -1,5 +1,5 @@
 import { element } from '../xml/element.ts'
-import { NS_TLS } from '../xmpp/namespaces.ts'
+import { NS_SERVER, NS_TLS } from '../xmpp/namespaces.ts'
 import { StreamError } from '../xmpp/stream-error.ts'
 import type { StreamFeature } from './feature.ts'
 import type { Stream } from './stream.ts'
@@ -26,6 +26,7 @@ export const starttls: StreamFeature<Stream> = {
     if (stream.stopParsing() > 0) throw new StreamError('policy-violation', 'Bytes came before TLS was started.')
     stream.send(element(NS_TLS, 'proceed'))
     stream.flush()
-    return await connection.startTls(identity) ? 'restart' : 'pending'
+    const protocol = stream.settings.contentNamespace === NS_SERVER ? 'xmpp-server' : 'xmpp-client'
+    return await connection.startTls(identity, undefined, protocol) ? 'restart' : 'pending'
   },
 }

@@ -127,6 +127,16 @@ describe('TLS on a connection', () => {
     assert.equal(await secured, false)
   })
 
+  test('a client is not asked for a certificate; one that it has is not seen', async () => {
+    const waiting = accepted
+    const socket = client({ cert: readFileSync(files.certificate), key: readFileSync(files.key) })
+    await once(socket, 'secureConnect')
+    const connection = await waiting
+    assert.equal(await secured, true)
+    assert.deepEqual(connection.peerChain(), [])
+    socket.destroy()
+  })
+
   test('TLS 1.2 renegotiation is refused', async () => {
     const socket = client({ maxVersion: 'TLSv1.2' })
     await once(socket, 'secureConnect')
