@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { aptInstall } from './apt.mjs'
 import { endOrphans, find, run } from './command.mjs'
 import { Failure, say } from './failure.mjs'
@@ -10,8 +11,7 @@ import { ROOT, WORKSHOP } from './place.mjs'
 import { lacksTor } from './tor.mjs'
 
 const MODULES = join(ROOT, 'node_modules')
-/** The packages whose install scripts run, and no others: both are C++, and neither has a binary for every Node. */
-const COMPILED = ['better-sqlite3', 'argon2']
+const OBJECT_WRAP = fileURLToPath(new URL('object-wrap.h', import.meta.url))
 /** Debian packages, each named as the program it brings. */
 const COMPILER = ['g++', 'make', 'python3']
 const PROOF = "new (require('better-sqlite3'))(':memory:').close(); require('argon2').hash('x').catch(() => process.exit(1))"
@@ -37,9 +37,9 @@ export async function installPackages(withTor) {
   sweep()
 }
 
-/** Changes with the locked packages and with whatever makes a compiled package useless: Node's ABI, the machine. */
+/** Changes with the locked packages, with how they are compiled, and with what makes a compiled one useless: Node's ABI, the machine. */
 function packagesStamp() {
-  const locked = createHash('sha256').update(readFileSync(join(ROOT, 'package-lock.json'))).digest('hex')
+  const locked = createHash('sha256').update(readFileSync(join(ROOT, 'package-lock.json'))).update(readFileSync(OBJECT_WRAP)).digest('hex')
   return `${locked} ${process.versions.modules} ${process.platform}-${process.arch}\n`
 }
 
@@ -62,12 +62,15 @@ function sweep() {
 
 async function assemble(stamp, withTor) {
   sweep()
+  const missing = COMPILER.filter((program) => find(program) === undefined)
+  // In one go: a person without root types one line.
+  if (missing.length > 0) await aptInstall([...missing, ...(withTor && await lacksTor() ? ['tor'] : [])])
   const staging = mkdtempSync(join(WORKSHOP, 'staging-'))
   try {
     for (const file of ['package.json', 'package-lock.json', '.npmrc']) copyFileSync(join(ROOT, file), join(staging, file))
     say('installing npm packages')
     await npm(['ci', '--ignore-scripts', '--omit=optional'], staging, { failure: 'npm could not install the packages', remedy: NETWORK })
-    await compile(staging, withTor)
+    await compile(staging)
   } catch (error) {
     sweep()
     throw error
@@ -77,22 +80,23 @@ async function assemble(stamp, withTor) {
   return staging
 }
 
-/** Runs the install scripts of COMPILED. A compiler is asked for only when they turn out to need one. */
-async function compile(staging, withTor) {
-  say(`building ${COMPILED.join(' and ')} (a minute or two where they must be compiled)`)
-  const missing = COMPILER.filter((program) => find(program) === undefined)
-  if (missing.length > 0) {
-    const built = await rebuild(staging, {}).then(() => true, () => false)
-    if (built) return
-    await aptInstall([...missing, ...(withTor && await lacksTor() ? ['tor'] : [])]) // in one go: a person without root types one line
-  }
-  await rebuild(staging, await headers())
+/**
+ * Compiles better-sqlite3, always from its source: that is what the lockfile vouches for, and a binary that others made
+ * lacks object-wrap.h. argon2 brings a binary and compiles where that does not run.
+ */
+async function compile(staging) {
+  say('building better-sqlite3 and argon2 (a minute or two)')
+  const env = { JOBS: 'max', ...await headers() }
+  // The compiler runs in staging/node_modules/better-sqlite3/build. A relative path has no spaces.
+  copyFileSync(OBJECT_WRAP, join(staging, 'object-wrap.h'))
+  const fromSource = { npm_config_build_from_source: 'true', CXXFLAGS: '-include ../../../object-wrap.h' }
+  await rebuild('better-sqlite3', staging, { ...env, ...fromSource })
+  await rebuild('argon2', staging, env)
+  await run(process.execPath, ['-e', PROOF], { cwd: staging, failure: 'better-sqlite3 or argon2 does not run' })
 }
 
-async function rebuild(staging, env) {
-  const failure = `${COMPILED.join(' and ')} could not be built`
-  await npm(['rebuild', '--ignore-scripts=false', '--foreground-scripts', ...COMPILED], staging, { env: { JOBS: 'max', ...env }, failure })
-  await run(process.execPath, ['-e', PROOF], { cwd: staging, failure: `${COMPILED.join(' or ')} does not run` })
+function rebuild(name, staging, env) {
+  return npm(['rebuild', '--ignore-scripts=false', '--foreground-scripts', name], staging, { env, failure: `${name} could not be built` })
 }
 
 /**

@@ -21,8 +21,8 @@ interface Point {
 
 /** In the order in which an installation comes to them. */
 const POINTS: readonly Point[] = [
-  { title: 'while npm unpacks', whom: 'installer', reached: (root) => staged(root, 'node_modules').length > 20 },
   { title: 'while apt unpacks', whom: 'everything', reached: (root) => unpacked(root, 'g++') },
+  { title: 'while npm unpacks', whom: 'installer', reached: (root) => staged(root, 'node_modules').length > 20 },
   {
     title: 'while the compiler runs', whom: 'installer',
     reached: (root) => [...root.processes().values()].some((command) => command.includes('cc1')),

@@ -13,6 +13,19 @@ const CERTIFICATES = '/etc/ssl/certs/ca-certificates.crt'
 const HARDENED = ['--read-only', '--cap-drop=all', '--security-opt=no-new-privileges', '--memory=512m', '--pids-limit=128', '--network=none']
 const SERVES_SECONDS = 60
 
+/** Statements become garbage while promises run, outside of any call from JavaScript (src/install/object-wrap.h). */
+const COLLECTED = `
+  const database = new (require('better-sqlite3'))(':memory:')
+  let kept = []
+  async function burden() {
+    for (let n = 0; n < 20000; n++) {
+      database.prepare('SELECT 1').get()
+      if (kept.push(new Array(2000).fill(n)) > 5000) kept = []
+      if (n % 50 === 0) await require('fs').promises.readFile('package.json')
+    }
+  }
+  burden().then(() => console.log('alive'))`
+
 let podman: Podman
 before(async () => { podman = await Podman.start() })
 after(() => podman.remove())
@@ -31,6 +44,10 @@ test('the image', async (t) => {
     const found = podman.run('run', '--rm', '--entrypoint=sh', IMAGE, '-c',
       'ls -d /app/dist/test /app/node_modules/typescript /run/secrets/* 2>/dev/null; command -v npm g++ cc make python3; true')
     assert.equal(found, '')
+  })
+
+  await t.test('holds a SQLite which survives that its statements are collected between two callbacks', () => {
+    assert.equal(podman.run('run', '--rm', '--workdir=/app', '--entrypoint=node', IMAGE, '-e', COLLECTED), 'alive')
   })
 
   await t.test('runs with a read-only root, no capability, no network, as a user who is not root', async () => {
