@@ -8,7 +8,7 @@ import { ROOT } from './place.mjs'
  * `setup` is a script that installs what only this suite needs.
  */
 export const SUITES = {
-  test: { title: 'unit', concurrency: 2, deadlineSeconds: 300 },
+  test: { title: 'unit', concurrency: 2, deadlineSeconds: 600 },
   interop: { title: 'interop', rooms: ['interop'], concurrency: 1, deadlineSeconds: 600, setup: 'test/interop/setup' },
   bare: { title: 'bare', rooms: ['bare'], concurrency: 1, deadlineSeconds: 2400 },
   container: { title: 'container', rooms: ['container'], concurrency: 1, deadlineSeconds: 1200 },
