@@ -18,6 +18,13 @@ const SYSTEM_FOLDERS = ['/usr/local/sbin', '/usr/local/bin', '/usr/sbin', '/usr/
  */
 export async function run(program, args, { cwd = ROOT, env = {}, marked = true, failure, remedy } = {}) {
   if (interrupted()) throw new Failure('Interrupted.')
+  // The first signal lets us clean up; a second one, without a listener, ends us at once.
+  const stop = Object.entries(SIGNALS).map(([signal, status]) => [signal, () => {
+    process.exitCode = status
+    child.kill(signal)
+    if (marked) endOrphans()
+  }])
+  for (const [signal, listener] of stop) process.once(signal, listener)
   const child = spawn(program, args, {
     cwd, env: { ...process.env, ...(marked ? { [MARK]: ROOT } : {}), ...env }, stdio: ['ignore', 'pipe', 'pipe'],
   })
@@ -25,13 +32,6 @@ export async function run(program, args, { cwd = ROOT, env = {}, marked = true, 
   const keep = (text) => { output = (output + text).slice(-KEPT_CHARACTERS) }
   child.stdout.setEncoding('utf8').on('data', keep)
   child.stderr.setEncoding('utf8').on('data', keep)
-  // The first one lets us clean up; a second one, without a listener, ends us at once.
-  const stop = Object.entries(SIGNALS).map(([signal, status]) => [signal, () => {
-    process.exitCode = status
-    child.kill(signal)
-    if (marked) endOrphans()
-  }])
-  for (const [signal, listener] of stop) process.once(signal, listener)
   const ending = await new Promise((resolve) => {
     child.once('error', (error) => resolve(error.message))
     child.once('close', (code, signal) => resolve(signal ?? code))
