@@ -81,6 +81,7 @@ export async function openOffline(config: Config): Promise<Operator> {
     run: async (command, input) => {
       const route = house.installation.tables.commands.get(command)
       if (route === undefined) throw new CommandError('bad-input', 'there is no such command')
+      if (route.ofRunningServer === true) throw new CommandError('unavailable', 'no server runs, and only a running one can tell')
       return await route.run(input)
     },
     close: async () => house.close(),

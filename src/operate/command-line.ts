@@ -117,6 +117,15 @@ export function commandLine(program: Program): Command {
       }
     }))
 
+  root.command('otr').description('OTR')
+    .command('show')
+    .description('what the audits of conversations found since the server started: numbers, no names')
+    .action(() => operate(async (operator) => {
+      const { counts } = await operator.run('otr show', {}) as { readonly counts?: Readonly<Record<string, number>> }
+      if (counts === undefined) print('Nothing is audited (policy.otr_audit = true does it).')
+      for (const [name, count] of Object.entries(counts ?? {})) print(`${name} ${count}`)
+    }))
+
   return root
 }
 

@@ -21,6 +21,8 @@ export interface ErrorText {
 export interface Encoded extends Addressing {
   readonly kind: 'encoded'
   readonly type: MessageType
+  /** The binary message: its memory lasts as long as this is held. */
+  readonly bytes: Buffer
 }
 
 /** One piece of an encoded message. It says nothing yet of the message as a whole. */

@@ -50,7 +50,14 @@ export function readEncoded(
   if (reader.overrun) return malformed('short')
   if (flaw !== undefined) return malformed(flaw)
   if (reader.remaining > 0) return malformed('trailing bytes')
-  return { kind: 'encoded', type, version, senderTag, receiverTag }
+  return { kind: 'encoded', type, version, senderTag, receiverTag, bytes }
+}
+
+/** Reads the fields of a message that passed, from the first one after its header. */
+export function fieldsOf({ bytes, version }: Encoded): Reader {
+  const reader = new Reader(bytes)
+  reader.bytes(version === 2 ? 3 : 11)
+  return reader
 }
 
 /** What is wrong with the instance tags; an unknown receiver is 0, and allowed only where `mayBeUnknown`. */

@@ -1,4 +1,4 @@
-import type { OtrSettings } from '../otr/classified.ts'
+import type { Encoded, OtrSettings } from '../otr/classified.ts'
 import { Fragments, type Conversation } from '../otr/fragments.ts'
 import { KnownKeys } from '../otr/known-keys.ts'
 import { classify } from '../otr/message.ts'
@@ -8,6 +8,7 @@ import { element, type Element } from '../xml/element.ts'
 import { NS_CLIENT } from '../xmpp/namespaces.ts'
 import { rebuildAvatarEvent } from './avatar.ts'
 import { holdsOtherContent, isSignal, messageChildren } from './message-children.ts'
+import type { OtrAudit } from './otr-audit.ts'
 import { otrSettings } from './otr-settings.ts'
 import { rebuildError } from './rebuild-error.ts'
 import { Refusals } from './refusals.ts'
@@ -16,13 +17,16 @@ import { rebuild } from './shapes.ts'
 /** Which messages pass, and in what form: a valid OTR body with allowed children, or allowed children alone. */
 export class MessageJudgement {
   readonly #audience: Host['audience']
+  readonly #audit: OtrAudit | undefined
   readonly #settings: OtrSettings
   readonly #refusals: Refusals
   readonly #fragments: Fragments<Element>
   readonly #knownKeys = new KnownKeys()
 
-  constructor({ audience, clock, config }: Pick<Host, 'audience' | 'clock' | 'config'>) {
+  /** @param audit undefined where nothing is audited */
+  constructor({ audience, clock, config }: Pick<Host, 'audience' | 'clock' | 'config'>, audit: OtrAudit | undefined) {
     this.#audience = audience
+    this.#audit = audit
     this.#settings = otrSettings(config)
     this.#refusals = new Refusals(clock, this.#settings.versions)
     this.#fragments = new Fragments(clock, this.#settings)
@@ -52,18 +56,24 @@ export class MessageJudgement {
       const outcome = this.#fragments.offer({ from, to, sender }, classified, withBody(envelope, body), keys)
       switch (outcome.outcome) {
         case 'held': return { deliver: [] }
-        case 'released': return { deliver: outcome.stanzas }
+        case 'released': return this.#judgeEncoded(envelope, outcome.message, outcome.stanzas)
         case 'refused': return this.#refusals.unencrypted(envelope)
         case 'ignored': return DROP
       }
     }
     this.#fragments.interrupt(conversation)
     switch (classified.kind) {
-      case 'encoded': return { deliver: [withBody(envelope, body)] }
+      case 'encoded': return this.#judgeEncoded(envelope, classified, [withBody(envelope, body)])
       case 'query':
       case 'error': return { deliver: [withBody(envelope, classified.canonical)] }
       default: return this.#refusals.unencrypted(envelope)
     }
+  }
+
+  /** A whole message, and the stanzas that carry it. */
+  #judgeEncoded(envelope: Envelope, message: Encoded, stanzas: readonly Element[]): Verdict {
+    const passes = this.#audit?.passes(envelope, message) ?? true
+    return passes ? { deliver: stanzas } : this.#refusals.unencrypted(envelope)
   }
 
   /** Chat states, receipts and their like. Silence is never answered: it may be a client's answer to silence. */

@@ -4,6 +4,7 @@ import { StanzaError } from '../xmpp/stanza-error.ts'
 import { policyForm } from './announcement.ts'
 import { IqAllowance } from './iq-allowance.ts'
 import { MessageJudgement } from './message-judgement.ts'
+import { OtrAudit } from './otr-audit.ts'
 import { rebuildPresence } from './rebuild-presence.ts'
 
 /** The profile of a domain's configuration that this extension enforces. Another profile is another such file. */
@@ -36,7 +37,8 @@ export const requireOtr: Extension = {
   forms: (config, domain) => domain.config.policy === PROFILE ? [policyForm(config, PROFILE)] : [],
 
   install(host) {
-    const messages = new MessageJudgement(host)
+    const audit = host.config.policy.otr_audit ? new OtrAudit(host) : undefined
+    const messages = new MessageJudgement(host, audit)
     const iqs = new IqAllowance(host.domains, host.clock)
     const judge = {
       message: (envelope: Envelope) => messages.judge(envelope),
@@ -48,6 +50,7 @@ export const requireOtr: Extension = {
         kinds: ['message', 'presence', 'iq'],
         judge: (envelope) => governs(host, envelope) ? judge[envelope.kind](envelope) : undefined,
       }],
+      commands: [{ name: 'otr show', ofRunningServer: true, run: () => ({ counts: audit?.counters.counts }) }],
     }
   },
 }

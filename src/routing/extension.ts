@@ -125,6 +125,8 @@ export interface AccountHooks {
 export interface CommandRoute {
   /** e.g. 'account add' */
   readonly name: string
+  /** Said where the answer is in the memory of a running server: then there is none where no server runs. */
+  readonly ofRunningServer?: true
   /** Arguments as JSON from the control socket: to be checked. The answer is JSON, too. Throw CommandError to refuse. */
   run(input: unknown): unknown | Promise<unknown>
 }

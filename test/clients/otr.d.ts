@@ -3,12 +3,15 @@ declare module 'otr' {
   /** A long-lived DSA key. The first one takes seconds, and the event loop with it. */
   class DSA {
     constructor()
+    /** Base64. */
+    packPrivate(): string
+    static parsePrivate(packed: string): DSA
     fingerprint(): string
   }
 
   class OTR {
     static readonly CONST: { readonly STATUS_AKE_SUCCESS: number, readonly STATUS_END_OTR: number }
-    constructor(options?: { readonly priv?: DSA, readonly fragment_size?: number })
+    constructor(options?: { readonly priv?: DSA, readonly fragment_size?: number, readonly instance_tag?: string })
     ALLOW_V2: boolean
     ALLOW_V3: boolean
     REQUIRE_ENCRYPTION: boolean

@@ -48,6 +48,7 @@ async function type(args: readonly string[], { typed = [], isTTY = false, enviro
         commands.push([command, given])
         if (command === 'account list') return { accounts: ['juliet@capulet.lit', 'nurse@capulet.lit'] }
         if (command === 'onion show') return { services: [] }
+        if (command === 'otr show') return { counts: { 'exchange-opened': 2, 'exchange-forged': 0 } }
         return { account: `${(given as { account: string }).account}@capulet.lit` }
       },
       close: async () => { closed++ },
@@ -156,5 +157,11 @@ describe('the command line', () => {
     const outcome = await type(['account', 'list', '--domain', 'capulet.lit'])
     assert.equal(outcome.stdout, 'juliet@capulet.lit\nnurse@capulet.lit\n')
     assert.deepEqual(outcome.commands, [['account list', { domain: 'capulet.lit' }]])
+  })
+
+  test('what the audits found is told in numbers', async () => {
+    const outcome = await type(['otr', 'show'])
+    assert.equal(outcome.stdout, 'exchange-opened 2\nexchange-forged 0\n')
+    assert.deepEqual(outcome.commands, [['otr show', {}]])
   })
 })

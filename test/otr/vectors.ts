@@ -18,8 +18,8 @@ export interface SequenceVector {
   readonly expect: readonly ('hold' | 'release' | 'drop')[]
 }
 
-export const bodyVectors: readonly BodyVector[] = read('public.jsonl')
-export const sequenceVectors: readonly SequenceVector[] = read('public-seq.jsonl')
+export const bodyVectors: readonly BodyVector[] = readVectors('public.jsonl')
+export const sequenceVectors: readonly SequenceVector[] = readVectors('public-seq.jsonl')
 
 /** The body of the vector with that name. */
 export function bodyOf(name: string): string {
@@ -28,7 +28,8 @@ export function bodyOf(name: string): string {
   return vector.body
 }
 
-function read<Vector>(name: string): Vector[] {
+/** The lines of a file in test/otr/vectors. */
+export function readVectors<Vector>(name: string): Vector[] {
   const text = readFileSync(new URL(`../../../test/otr/vectors/${name}`, import.meta.url), 'utf8')
   return text.split('\n').filter((line) => line !== '').map((line) => JSON.parse(line) as Vector) // our own file
 }
