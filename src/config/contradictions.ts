@@ -29,6 +29,13 @@ function ofDomains({ domains }: Config, now: number): Complaint[] {
         remedy: 'Remove this line, or give the domain a DNS name',
       })
     }
+    if (domain.name === ONION && domain.federation === 'direct') {
+      complaints.push({
+        key: `${at}.federation`,
+        problem: 'each connection that is not made through Tor would tell where the onion service is',
+        remedy: 'Write "tor" or "refuse", or remove this line',
+      })
+    }
     return complaints
   })
 }

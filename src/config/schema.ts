@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { LOG_LEVELS } from '../log.ts'
 import { domainName, ONION } from './domain-name.ts'
+import { FEDERATION_POLICIES, onionMap, resolvers, type FederationPolicy } from './federation.ts'
 
 type Units = Readonly<Record<string, number>>
 const TIMES: Units = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 }
@@ -57,6 +58,7 @@ const domain = z.strictObject({
   key: path,
   registration: z.enum(REGISTRATION_MODES).default('closed'),
   policy: z.enum(POLICY_PROFILES).default('otr'),
+  federation: z.enum(FEDERATION_POLICIES).optional(),
 }).transform((given) => ({ ...given, onion_service: given.onion_service ?? given.name === ONION }))
 
 const listener = z.strictObject({
@@ -91,6 +93,7 @@ const file = z.strictObject({
     proof_of_work_burst: count(2500, 1, 65_535),
     intro_dos_defense: z.boolean().default(true),
   }).prefault({}),
+  s2s: z.strictObject({ resolvers, onion_map: onionMap }).prefault({}),
   auth: z.strictObject({
     plain: z.boolean().default(true),
     downgrade_protection: z.boolean().default(true),
@@ -125,9 +128,21 @@ const file = z.strictObject({
 
 /** The file with its defaults filled in, and nothing left open: each listener names the domains it serves. */
 export const configSchema = file.transform((given) => {
-  const domains = domainsByDefault(given.domains.map((served) => served.name))
-  return { ...given, listeners: given.listeners.map((one) => ({ ...one, domains: one.domains ?? domains })) }
+  const standard = domainsByDefault(given.domains.map((served) => served.name))
+  const listeners = given.listeners.map((one) => ({ ...one, domains: one.domains ?? standard }))
+  const open = new Set(listeners.filter(({ address }) => !isLoopback(address)).flatMap((one) => one.domains))
+  const domains = given.domains.map((one) => ({ ...one, federation: one.federation ?? federationByDefault(one, open.has(one.name)) }))
+  return { ...given, domains, listeners }
 })
+
+/** Whoever is reached at an onion address alone does not show the address of the machine by calling others, either. */
+function federationByDefault(served: z.infer<typeof domain>, open: boolean): FederationPolicy {
+  return served.name === ONION || (served.onion_service && !open) ? 'tor' : 'direct'
+}
+
+function isLoopback(address: string): boolean {
+  return address === '::1' || address.startsWith('127.')
+}
 
 /**
  * What a listener serves that does not say: all DNS names, or the onion where there is none. So nobody who adds a

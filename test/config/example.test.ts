@@ -20,7 +20,7 @@ function schemaKeys(description: KeyDescription | undefined, path = ''): string[
 
 function fileKeys(value: unknown, path = ''): string[] {
   const table: unknown = Array.isArray(value) && typeof value[0] === 'object' ? value[0] : value
-  if (typeof table !== 'object' || table === null || Array.isArray(table)) return [path]
+  if (typeof table !== 'object' || table === null || Array.isArray(table) || Object.keys(table).length === 0) return [path]
   return Object.entries(table).flatMap(([key, inner]) => fileKeys(inner, path === '' ? key : `${path}.${key}`))
 }
 
