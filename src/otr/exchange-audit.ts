@@ -65,7 +65,7 @@ export class ExchangeAudit {
     this.#exchanges.set(name, exchange)
     exchange.at = now
     this.#forget(now)
-    if (exchange.commitments.some(({ hash }) => hash.equals(commitment.hash))) return
+    if (exchange.commitments.some((other) => isSame(other, commitment))) return
     exchange.commitments.push(commitment)
     if (exchange.commitments.length <= MOST_COMMITMENTS) return
     exchange.commitments.shift()
@@ -99,4 +99,8 @@ function opens({ encrypted, hash }: Commitment, key: Buffer): boolean {
   const number = reader.field()
   if (reader.overrun || reader.remaining > 0 || number[0] === 0) return false
   return number.length >= LEAST_KEY_BYTES && number.length <= MOST_KEY_BYTES && isGroupElement(number)
+}
+
+function isSame(one: Commitment, other: Commitment): boolean {
+  return one.hash.equals(other.hash) && one.encrypted.equals(other.encrypted)
 }

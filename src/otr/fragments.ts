@@ -12,7 +12,7 @@ const STANZA_COST = 1024
 
 /**
  * What becomes of a fragment. `refused` is said once per series, for one error to the sender; the series' other
- * fragments are `ignored` after that.
+ * fragments are `ignored` after that. Of a series that is given up the owner hears by `abandoned`.
  */
 export type Outcome<Stanza> =
   | { readonly outcome: 'held' }
@@ -37,15 +37,18 @@ export interface Conversation {
 export class Fragments<Stanza> {
   readonly #clock: Clock
   readonly #settings: OtrSettings
+  readonly #abandoned: (first: Stanza) => void
   /** By conversation, then by identifier and instance tags. */
   readonly #series = new Map<string, Map<string, Series<Stanza>>>()
   readonly #perSender = new Map<string, number>()
   #count = 0
   #held = 0
 
-  constructor(clock: Clock, settings: OtrSettings) {
+  /** @param abandoned told the first stanza of a series that held some and is given up, for one error to its sender */
+  constructor(clock: Clock, settings: OtrSettings, abandoned: (first: Stanza) => void) {
     this.#clock = clock
     this.#settings = settings
+    this.#abandoned = abandoned
   }
 
   /** Takes a fragment that `classify` has passed, and the stanza that carries it. */
@@ -54,7 +57,7 @@ export class Fragments<Stanza> {
     const tags = `${fragment.identifier}|${fragment.senderTag}|${fragment.receiverTag}`
     const earlier = this.#series.get(name)?.get(tags)
     if (fragment.index === 1) {
-      if (earlier !== undefined) this.#end(earlier)
+      if (earlier !== undefined) this.#abandon(earlier)
       if (fragment.whole !== undefined) return { outcome: 'released', stanzas: [stanza], message: fragment.whole }
       return this.#start(conversation, name, tags, fragment, stanza)
     }
@@ -65,7 +68,7 @@ export class Fragments<Stanza> {
   /** A message that is no fragment ends what was begun in its conversation. */
   interrupt(conversation: Conversation): void {
     if (this.#count === 0) return
-    for (const series of this.#series.get(conversationName(conversation))?.values() ?? []) this.#end(series)
+    for (const series of this.#series.get(conversationName(conversation))?.values() ?? []) this.#abandon(series)
   }
 
   #start(conversation: Conversation, name: string, tags: string, first: Fragment, stanza: Stanza): Outcome<Stanza> {
@@ -77,7 +80,7 @@ export class Fragments<Stanza> {
     const series: Series<Stanza> = {
       name, tags, sender, first, failed: false,
       pieces: [first.piece], stanzas: [stanza], length: first.piece.length, held: cost(first),
-      deadline: this.#clock.after(HOLD_MILLISECONDS, () => this.#end(series)),
+      deadline: this.#clock.after(HOLD_MILLISECONDS, () => this.#abandon(series)),
     }
     const conversations = this.#series.get(name)
     if (conversations === undefined) this.#series.set(name, new Map([[tags, series]]))
@@ -129,6 +132,13 @@ export class Fragments<Stanza> {
     series.stanzas = []
     if (last) this.#end(series)
     return { outcome: 'refused', reason }
+  }
+
+  /** Time is up, or the sender went on to something else. A series that failed has had its error. */
+  #abandon(series: Series<Stanza>): void {
+    this.#end(series)
+    const [first] = series.stanzas
+    if (first !== undefined) this.#abandoned(first)
   }
 
   #end(series: Series<Stanza>): void {

@@ -2,10 +2,11 @@ import type { Encoded, OtrSettings } from '../otr/classified.ts'
 import { Fragments, type Conversation } from '../otr/fragments.ts'
 import { KnownKeys } from '../otr/known-keys.ts'
 import { classify } from '../otr/message.ts'
-import type { Envelope } from '../routing/envelope.ts'
+import { Envelope } from '../routing/envelope.ts'
 import { DROP, type Host, type Verdict } from '../routing/extension.ts'
 import { element, type Element } from '../xml/element.ts'
 import { NS_CLIENT } from '../xmpp/namespaces.ts'
+import { errorReply, StanzaError } from '../xmpp/stanza-error.ts'
 import { rebuildAvatarEvent } from './avatar.ts'
 import { holdsOtherContent, isSignal, messageChildren } from './message-children.ts'
 import type { OtrAudit } from './otr-audit.ts'
@@ -14,22 +15,26 @@ import { rebuildError } from './rebuild-error.ts'
 import { Refusals } from './refusals.ts'
 import { rebuild } from './shapes.ts'
 
+type Needed = Pick<Host, 'audience' | 'clock' | 'config' | 'router'>
+
 /** Which messages pass, and in what form: a valid OTR body with allowed children, or allowed children alone. */
 export class MessageJudgement {
   readonly #audience: Host['audience']
+  readonly #router: Host['router']
   readonly #audit: OtrAudit | undefined
   readonly #settings: OtrSettings
   readonly #refusals: Refusals
-  readonly #fragments: Fragments<Element>
+  readonly #fragments: Fragments<Envelope>
   readonly #knownKeys = new KnownKeys()
 
   /** @param audit undefined where nothing is audited */
-  constructor({ audience, clock, config }: Pick<Host, 'audience' | 'clock' | 'config'>, audit: OtrAudit | undefined) {
+  constructor({ audience, clock, config, router }: Needed, audit: OtrAudit | undefined) {
     this.#audience = audience
+    this.#router = router
     this.#audit = audit
     this.#settings = otrSettings(config)
     this.#refusals = new Refusals(clock, this.#settings.versions)
-    this.#fragments = new Fragments(clock, this.#settings)
+    this.#fragments = new Fragments(clock, this.#settings, (first) => this.#giveUp(first))
   }
 
   judge(envelope: Envelope): Verdict {
@@ -53,10 +58,10 @@ export class MessageJudgement {
     const keys = body.startsWith('?OTR') ? this.#knownKeys.of(from, to) : undefined
     const classified = classify(body, this.#settings, keys)
     if (classified.kind === 'fragment') {
-      const outcome = this.#fragments.offer({ from, to, sender }, classified, withBody(envelope, body), keys)
+      const outcome = this.#fragments.offer({ from, to, sender }, classified, envelope.carrying(withBody(envelope, body)), keys)
       switch (outcome.outcome) {
         case 'held': return { deliver: [] }
-        case 'released': return this.#judgeEncoded(envelope, outcome.message, outcome.stanzas)
+        case 'released': return this.#judgeEncoded(envelope, outcome.message, outcome.stanzas.map(({ element: held }) => held))
         case 'refused': return this.#refusals.unencrypted(envelope)
         case 'ignored': return DROP
       }
@@ -68,6 +73,14 @@ export class MessageJudgement {
       case 'error': return { deliver: [withBody(envelope, classified.canonical)] }
       default: return this.#refusals.unencrypted(envelope)
     }
+  }
+
+  /** A message that was begun in fragments and not ended: its sender is told now, as no verdict on it is awaited. */
+  #giveUp(first: Envelope): void {
+    const verdict = this.#refusals.unencrypted(first)
+    if (!(verdict instanceof StanzaError)) return
+    const { element: message, from, to } = first
+    this.#router.forward(new Envelope(errorReply(message, verdict, to, from), to, from, true, 'server', undefined))
   }
 
   /** A whole message, and the stanzas that carry it. */

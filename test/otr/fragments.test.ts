@@ -12,7 +12,7 @@ const DATA = bodyOf('edge-frag2-single').slice('?OTR,1,1,'.length, -1)
 describe('sequences of fragments, genuine and forged', () => {
   for (const { name, bodies, expect } of sequenceVectors) {
     test(name, () => {
-      const fragments = new Fragments<string>(new TestClock(), DEFAULT_SETTINGS)
+      const fragments = new Fragments<string>(new TestClock(), DEFAULT_SETTINGS, () => {})
       assert.deepEqual(bodies.map((body) => verdict(fragments, body)), expect)
     })
   }
@@ -22,7 +22,7 @@ describe('sequences of fragments, genuine and forged', () => {
       for (let index = 1; index < bodies.length; index++) {
         if (expect.length !== bodies.length || name === 'seq-restart') continue
         for (const order of [bodies.toSpliced(index, 1), bodies.toSpliced(index, 0, bodies[index] ?? '')]) {
-          const fragments = new Fragments<string>(new TestClock(), DEFAULT_SETTINGS)
+          const fragments = new Fragments<string>(new TestClock(), DEFAULT_SETTINGS, () => {})
           const verdicts = order.map((body) => verdict(fragments, body))
           const doubled = order.length > bodies.length && index === bodies.length - 1
           assert.equal(verdicts.includes('release'), doubled, `at ${index}`)
@@ -35,7 +35,7 @@ describe('sequences of fragments, genuine and forged', () => {
 describe('slices of every size', () => {
   for (const size of [1, 2, 3, 4, 5, 8, 9, 40, 200, DATA.length]) {
     test(`a message in pieces of ${size} characters goes on once it is whole`, () => {
-      const fragments = new Fragments<string>(new TestClock(), DEFAULT_SETTINGS)
+      const fragments = new Fragments<string>(new TestClock(), DEFAULT_SETTINGS, () => {})
       const bodies = slices(DATA, size)
       const outcomes = bodies.map((body) => fragments.offer(ROMEO, fragmentOf(body), body))
       const last = outcomes.at(-1)
@@ -46,21 +46,49 @@ describe('slices of every size', () => {
 
   test('text in slices is refused at its first piece, before any is held', () => {
     for (const body of slices('?OTR:hello Juliet.'.replaceAll(' ', ''), 9)) {
-      assert.match(verdict(new Fragments<string>(new TestClock(), DEFAULT_SETTINGS), body), /drop/)
+      assert.match(verdict(new Fragments<string>(new TestClock(), DEFAULT_SETTINGS, () => {}), body), /drop/)
     }
   })
 })
 
 describe('what a sender is told', () => {
   test('one refusal for a whole series, however many fragments follow', () => {
-    const fragments = new Fragments<string>(new TestClock(), DEFAULT_SETTINGS)
+    const fragments = new Fragments<string>(new TestClock(), DEFAULT_SETTINGS, () => {})
     const outcomes = slices(DATA, 40).toSpliced(2, 1).map((body) => fragments.offer(ROMEO, fragmentOf(body), body).outcome)
     assert.deepEqual(outcomes.slice(0, 3), ['held', 'held', 'refused'])
     assert.ok(outcomes.slice(3).every((outcome) => outcome === 'ignored'))
   })
 
+  test('one word for a series that is given up: its time is up, it begins anew, or something else comes between', () => {
+    const clock = new TestClock()
+    const told: string[] = []
+    const fragments = new Fragments<string>(clock, DEFAULT_SETTINGS, (first) => told.push(first))
+    const [first = '', second = ''] = slices(DATA, 40)
+    const begin = (name: string): unknown => [first, second].map((body) => fragments.offer(ROMEO, fragmentOf(body), name))
+    begin('late')
+    clock.advance(60_000)
+    assert.deepEqual(told.splice(0), ['late'])
+    begin('begun anew')
+    begin('interrupted')
+    assert.deepEqual(told.splice(0), ['begun anew'])
+    fragments.interrupt(ROMEO)
+    assert.deepEqual(told.splice(0), ['interrupted'])
+  })
+
+  test('no word more for a series that was refused, and none for one that went on', () => {
+    const clock = new TestClock()
+    const told: string[] = []
+    const fragments = new Fragments<string>(clock, DEFAULT_SETTINGS, (first) => told.push(first))
+    for (const body of slices(DATA, 40).toSpliced(2, 2)) fragments.offer(ROMEO, fragmentOf(body), body)
+    for (const body of slices(DATA, 40).slice(0, -1).toSpliced(2, 1)) fragments.offer(ROMEO, fragmentOf(body), body)
+    fragments.interrupt(ROMEO)
+    for (const body of slices(DATA, 40)) fragments.offer(ROMEO, fragmentOf(body), body)
+    clock.advance(60_000)
+    assert.deepEqual(told, [])
+  })
+
   test('a later fragment without a first one is refused', () => {
-    const fragments = new Fragments<string>(new TestClock(), DEFAULT_SETTINGS)
+    const fragments = new Fragments<string>(new TestClock(), DEFAULT_SETTINGS, () => {})
     assert.equal(fragments.offer(ROMEO, fragmentOf('?OTR,2,3,AAMD,'), '').outcome, 'refused')
   })
 })
@@ -68,7 +96,7 @@ describe('what a sender is told', () => {
 describe('bounds', () => {
   test('a series is forgotten after 60 s', () => {
     const clock = new TestClock()
-    const fragments = new Fragments<string>(clock, DEFAULT_SETTINGS)
+    const fragments = new Fragments<string>(clock, DEFAULT_SETTINGS, () => {})
     const [first, second] = slices(DATA, 210)
     assert.equal(fragments.offer(ROMEO, fragmentOf(first ?? ''), '').outcome, 'held')
     clock.advance(59_999)
@@ -80,13 +108,13 @@ describe('bounds', () => {
 
   test('no timer is left once a series has ended', () => {
     const clock = new TestClock()
-    const fragments = new Fragments<string>(clock, DEFAULT_SETTINGS)
+    const fragments = new Fragments<string>(clock, DEFAULT_SETTINGS, () => {})
     for (const body of slices(DATA, 50)) fragments.offer(ROMEO, fragmentOf(body), body)
     assert.equal(clock.waiting, 0)
   })
 
   test('a sender holds four series at once and no more; another sender still may', () => {
-    const fragments = new Fragments<string>(new TestClock(), DEFAULT_SETTINGS)
+    const fragments = new Fragments<string>(new TestClock(), DEFAULT_SETTINGS, () => {})
     const first = fragmentOf('?OTR,1,3,?OTR:AAID,')
     const to = (number: number) => ({ ...ROMEO, to: `nurse${number}@capulet.lit` })
     for (let number = 0; number < 4; number++) assert.equal(fragments.offer(to(number), first, '').outcome, 'held')
@@ -97,7 +125,7 @@ describe('bounds', () => {
   })
 
   test('all senders together hold 1024 series and no more', () => {
-    const fragments = new Fragments<string>(new TestClock(), DEFAULT_SETTINGS)
+    const fragments = new Fragments<string>(new TestClock(), DEFAULT_SETTINGS, () => {})
     const first = fragmentOf('?OTR,1,3,?OTR:AAID,')
     const offer = (number: number) => fragments.offer({ from: `${number}`, to: 'juliet', sender: `${number}` }, first, '').outcome
     for (let number = 0; number < 1024; number++) assert.equal(offer(number), 'held')
@@ -105,7 +133,7 @@ describe('bounds', () => {
   })
 
   test('all held fragments together take 32 MB and no more', () => {
-    const fragments = new Fragments<string>(new TestClock(), DEFAULT_SETTINGS)
+    const fragments = new Fragments<string>(new TestClock(), DEFAULT_SETTINGS, () => {})
     const first = fragmentOf(`?OTR,1,3,?OTR:AAID${'A'.repeat(250_000)},`)
     const outcomes = Array.from({ length: 140 }, (_, number) =>
       fragments.offer({ from: `${number}`, to: 'juliet', sender: `${number}` }, first, '').outcome)
@@ -113,14 +141,14 @@ describe('bounds', () => {
   })
 
   test('pieces together are no longer than a body may be', () => {
-    const fragments = new Fragments<string>(new TestClock(), DEFAULT_SETTINGS)
+    const fragments = new Fragments<string>(new TestClock(), DEFAULT_SETTINGS, () => {})
     const piece = 'A'.repeat(200_000)
     assert.equal(fragments.offer(ROMEO, fragmentOf(`?OTR,1,3,?OTR:AAID${piece},`), '').outcome, 'held')
     assert.equal(fragments.offer(ROMEO, fragmentOf(`?OTR,2,3,${piece},`), '').outcome, 'refused')
   })
 
   test('the parties of a conversation do not complete each other', () => {
-    const fragments = new Fragments<string>(new TestClock(), DEFAULT_SETTINGS)
+    const fragments = new Fragments<string>(new TestClock(), DEFAULT_SETTINGS, () => {})
     const [first, second] = slices(DATA, 210)
     fragments.offer(ROMEO, fragmentOf(first ?? ''), '')
     const others = [{ ...ROMEO, from: 'romeo@montague.lit/street' }, { ...ROMEO, to: 'juliet@capulet.lit/balcony' }]

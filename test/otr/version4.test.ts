@@ -150,7 +150,7 @@ describe('OTR version 4, where the settings allow it', () => {
     const [, body] = GENUINE['an Auth-I message'] ?? ['', '']
     const piece = (identifier: string, index: number): string =>
       `?OTR|${identifier}|1234|5678,${index},2,${index === 1 ? body.slice(0, 99) : body.slice(99)},`
-    const fragments = new Fragments<string>(new TestClock(), ALL)
+    const fragments = new Fragments<string>(new TestClock(), ALL, () => {})
     const offer = (text: string): string => {
       const fragment = classify(text, ALL)
       assert.equal(fragment.kind, 'fragment')

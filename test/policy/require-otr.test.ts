@@ -189,6 +189,36 @@ describe('fragments', () => {
     assert.equal(court.client(message(body(second))), REFUSED)
   })
 
+  test('that never become whole are told to their sender, once, as refused', async () => {
+    const house = new TestHouse({ extensions: [requireOtr, ...WITHOUT_POLICY] })
+    const juliet = await house.login('juliet@capulet.lit/balcony')
+    const begin = (to: string): void => {
+      for (const [index, text] of [first, second].entries()) juliet.says(`<message id='${index}' type='chat' to='${to}'>${body(text)}</message>`)
+    }
+    for (const to of ['nurse@capulet.lit', 'romeo@verona.example']) {
+      begin(to)
+      juliet.hears()
+      house.clock.advance(60_000)
+      const [refusal, ...more] = juliet.heard()
+      assert.deepEqual([refusal?.attrs, refusal?.childContent('body', 'jabber:client'), more],
+        [{ type: 'error', id: '0', from: to, to: 'juliet@capulet.lit/balcony' }, '[not sent: OTR required]', []])
+    }
+    begin('nurse@capulet.lit')
+    juliet.leaves()
+    house.clock.advance(60_000)
+    assert.deepEqual(house.log.lines, [])
+  })
+
+  test('of another server that never become whole are told to it, without a body', () => {
+    const house = new TestHouse({ extensions: [requireOtr, ...WITHOUT_POLICY] })
+    house.remoteSays(`<message id='f' type='chat' from='romeo@verona.example/garden' to='juliet@capulet.lit'>${body(first)}</message>`)
+    house.departs()
+    house.clock.advance(60_000)
+    const [refusal, ...more] = house.departed
+    assert.deepEqual([refusal?.attrs, refusal?.elements().map(({ name }) => name), more],
+      [{ type: 'error', id: 'f', from: 'juliet@capulet.lit', to: 'romeo@verona.example/garden' }, ['error'], []])
+  })
+
   test('are awaited no longer once another body comes between; a chat state is none', () => {
     const court = new Court()
     court.client(message(body(first)))
