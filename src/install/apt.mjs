@@ -27,7 +27,11 @@ export async function aptInstall(packages, services = packages.filter((name) => 
   say(`installing ${packages.join(', ')} with apt`)
   writeFileSync(`${BEGUN}.new`, JSON.stringify({ packages, services }))
   renameSync(`${BEGUN}.new`, BEGUN)
-  const install = () => apt(['install', ...OPTIONS, ...packages], `apt could not install ${packages.join(', ')}`, byHand)
+  const install = async () => {
+    const torn = tornPackages()
+    if (torn.length > 0) await apt(['install', '--reinstall', ...OPTIONS, ...torn])
+    await apt(['install', ...OPTIONS, ...packages], `apt could not install ${packages.join(', ')}`, byHand)
+  }
   await run('dpkg', ['--configure', '-a', '--force-confdef', '--force-confold'], { env: QUIET, marked: false }).catch(() => {})
   try {
     await install()
@@ -45,6 +49,14 @@ export async function resumeApt() {
   if (!existsSync(BEGUN)) return
   const { packages, services } = JSON.parse(readFileSync(BEGUN, 'utf8'))
   await aptInstall(packages, services)
+}
+
+/** Packages that were killed as they were unpacked: dpkg configures nothing until they are unpacked again (dpkg(1), reinst-required). */
+function tornPackages() {
+  return readFileSync('/var/lib/dpkg/status', 'utf8').split('\n\n').flatMap((paragraph) => {
+    const [, name] = /^Package: (\S+)$/m.exec(paragraph) ?? []
+    return name !== undefined && /^Status: \S+ reinstreq /m.test(paragraph) ? [name] : []
+  })
 }
 
 /** Whether we may use apt: as root, on a Debian. */
