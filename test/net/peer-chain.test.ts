@@ -7,8 +7,11 @@ import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { connect as connectTls, type ConnectionOptions } from 'node:tls'
 import { X509Certificate } from 'node:crypto'
+import { Authorities } from '../../src/net/authorities.ts'
+import { judge } from '../../src/net/certificate-judge.ts'
 import { Connection } from '../../src/net/connection.ts'
 import { selfSignedFiles, TlsIdentity } from '../../src/net/tls.ts'
+import { dns, Issued, NOW, SERVER_AUTH } from './authority.ts'
 
 describe('what a server that calls shows of itself', () => {
   let folder: string
@@ -45,6 +48,18 @@ describe('what a server that calls shows of itself', () => {
       const mine = await selfSignedFiles(folder, 'montague', 'montague.lit', Date.now())
       const chain = await seen({ maxVersion, cert: readFileSync(mine.certificate), key: readFileSync(mine.key) })
       assert.deepEqual(chain, [new X509Certificate(readFileSync(mine.certificate)).raw])
+    })
+
+    test(`${maxVersion}: a certificate for servers alone, which OpenSSL refuses when its owner calls, is believed`, async () => {
+      const root = await Issued.root()
+      const intermediate = await root.authority()
+      const leaf = await intermediate.issue({ names: [dns('montague.lit')], purposes: [SERVER_AUTH] })
+      const chain = await seen({ maxVersion, cert: leaf.pem + intermediate.pem, key: await leaf.keyPem() })
+      assert.deepEqual(chain, [leaf.der, intermediate.der])
+      const judged = judge(chain, { authorities: new Authorities([root.pem]), now: NOW })
+      assert.ok(judged.trusted)
+      assert.equal(judged.names.covers('montague.lit', 'xmpp-server'), true)
+      assert.equal(judged.names.covers('capulet.lit', 'xmpp-server'), false)
     })
 
     test(`${maxVersion}: one without a certificate is let in, and has no chain`, async () => {
