@@ -1,6 +1,6 @@
 import type { Attempts } from './attempts.ts'
 import type { Credentials } from './credentials.ts'
-import type { Mechanism, SaslContext, SaslExchange } from './mechanism.ts'
+import type { Mechanism, Mechanisms, SaslContext, SaslExchange } from './mechanism.ts'
 import { Plain } from './plain.ts'
 import { Scram } from './scram.ts'
 import { SCRAM_HASHES, type Claims } from './verifiers.ts'
@@ -16,8 +16,8 @@ export interface AuthenticatorParts {
   readonly downgradeProtection?: boolean
 }
 
-/** Which mechanisms a stream is offered, and the start of one. */
-export class Authenticator {
+/** The mechanisms that clients log in by. */
+export class Authenticator implements Mechanisms {
   /** In order of preference: bound to the channel first, then by strength; PLAIN last. */
   readonly #mechanisms: readonly Mechanism[]
 
@@ -28,12 +28,10 @@ export class Authenticator {
     ]
   }
 
-  /** The names to offer, in order of preference (RFC 6120 §6.3.3). */
   mechanisms(context: Omit<SaslContext, 'offered'>): string[] {
     return this.#mechanisms.filter((mechanism) => isFit(mechanism, context)).map(({ name }) => name)
   }
 
-  /** Undefined where this mechanism was not offered on this stream: invalid-mechanism (RFC 6120 §6.5.7). */
   start(name: string, context: SaslContext): SaslExchange | undefined {
     if (!context.offered.includes(name)) return undefined
     const mechanism = this.#mechanisms.find((one) => one.name === name)

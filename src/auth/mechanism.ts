@@ -1,3 +1,4 @@
+import type { Judged } from '../net/certificate-judge.ts'
 import type { Jid } from '../xmpp/jid.ts'
 
 /** Conditions of RFC 6120 §6.5 that a mechanism may fail with; the stream itself knows the others. */
@@ -5,6 +6,13 @@ export type SaslCondition =
   | 'aborted' | 'account-disabled' | 'credentials-expired' | 'encryption-required' | 'incorrect-encoding'
   | 'invalid-authzid' | 'invalid-mechanism' | 'malformed-request' | 'mechanism-too-weak' | 'not-authorized'
   | 'temporary-auth-failure'
+
+/** Who a server that calls says that it is, and what its certificate says of that. */
+export interface Credential {
+  /** The domain of the stream header's `from`; undefined where it named none. */
+  readonly from: Jid | undefined
+  readonly judged: Judged
+}
 
 /** What a mechanism may know of the stream that it runs on. */
 export interface SaslContext {
@@ -26,6 +34,8 @@ export interface SaslContext {
   readonly unlistedBindings: ReadonlyMap<string, Buffer>
   /** The names of the mechanisms as they were offered on this stream, whole: XEP-0474 hashes them. */
   readonly offered: readonly string[]
+  /** On streams of servers alone, where TLS is spoken. */
+  readonly credential?: Credential | undefined
 }
 
 /** What the receiving entity answers to one response; data are the bytes before base64. */
@@ -52,6 +62,14 @@ export interface Mechanism {
   /** Offered only on a secured stream: it shows the password to whoever can read it. */
   readonly needsSecurity: boolean
   start(context: SaslContext): SaslExchange
+}
+
+/** Which mechanisms a stream is offered, and the start of one. */
+export interface Mechanisms {
+  /** The names to offer, in order of preference (RFC 6120 §6.3.3). */
+  mechanisms(context: Omit<SaslContext, 'offered'>): string[]
+  /** Undefined where this mechanism was not offered on this stream: invalid-mechanism (RFC 6120 §6.5.7). */
+  start(name: string, context: SaslContext): SaslExchange | undefined
 }
 
 export function failure(condition: SaslCondition): SaslStep {

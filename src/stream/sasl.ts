@@ -1,5 +1,4 @@
-import type { Authenticator } from '../auth/authenticator.ts'
-import type { SaslCondition, SaslContext, SaslExchange, SaslStep } from '../auth/mechanism.ts'
+import type { Credential, Mechanisms, SaslCondition, SaslContext, SaslExchange, SaslStep } from '../auth/mechanism.ts'
 import { element, type Element } from '../xml/element.ts'
 import { NS_SASL, NS_SASL_CHANNEL_BINDING } from '../xmpp/namespaces.ts'
 import { StreamError } from '../xmpp/stream-error.ts'
@@ -13,13 +12,16 @@ const MAXIMUM_RESPONSE = 8192
 export class SaslNegotiation implements StreamFeature<Stream> {
   readonly namespace = NS_SASL
   readonly needs = { secured: true, authenticated: false }
-  readonly #authenticator: Authenticator
+  readonly #authenticator: Mechanisms
   readonly #attemptsPerStream: number
+  readonly #credentialOf: ((stream: Stream) => Credential | undefined) | undefined
   /** What was offered, the exchange under way and the failures so far; gone with the stream. */
   readonly #streams = new WeakMap<Stream, { readonly context: SaslContext; exchange: SaslExchange | undefined; failures: number }>()
 
-  constructor(authenticator: Authenticator, attemptsPerStream: number) {
+  /** `credentialOf`: on streams of servers, what is known of who calls. Asked once for each offer. */
+  constructor(authenticator: Mechanisms, attemptsPerStream: number, credentialOf?: (stream: Stream) => Credential | undefined) {
     this.#authenticator = authenticator
+    this.#credentialOf = credentialOf
     this.#attemptsPerStream = attemptsPerStream
   }
 
@@ -97,7 +99,7 @@ export class SaslNegotiation implements StreamFeature<Stream> {
   #context(stream: Stream): SaslContext {
     const { connection, domain, secured } = stream
     const bindings = { channelBindings: connection.channelBindings(), unlistedBindings: connection.unlistedBindings() }
-    const context = { domain, peer: connection.peer, secured, ...bindings }
+    const context = { domain, peer: connection.peer, secured, ...bindings, credential: this.#credentialOf?.(stream) }
     return { ...context, offered: this.#authenticator.mechanisms(context) }
   }
 }
