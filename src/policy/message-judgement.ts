@@ -10,12 +10,11 @@ import { errorReply, StanzaError } from '../xmpp/stanza-error.ts'
 import { rebuildAvatarEvent } from './avatar.ts'
 import { holdsOtherContent, isSignal, messageChildren } from './message-children.ts'
 import type { OtrAudit } from './otr-audit.ts'
-import { otrSettings } from './otr-settings.ts'
 import { rebuildError } from './rebuild-error.ts'
-import { Refusals } from './refusals.ts'
+import type { Refusals } from './refusals.ts'
 import { rebuild } from './shapes.ts'
 
-type Needed = Pick<Host, 'audience' | 'clock' | 'config' | 'router'>
+type Needed = Pick<Host, 'audience' | 'clock' | 'router'>
 
 /** Which messages pass, and in what form: a valid OTR body with allowed children, or allowed children alone. */
 export class MessageJudgement {
@@ -28,13 +27,13 @@ export class MessageJudgement {
   readonly #knownKeys = new KnownKeys()
 
   /** @param audit undefined where nothing is audited */
-  constructor({ audience, clock, config, router }: Needed, audit: OtrAudit | undefined) {
+  constructor({ audience, clock, router }: Needed, settings: OtrSettings, refusals: Refusals, audit: OtrAudit | undefined) {
     this.#audience = audience
     this.#router = router
     this.#audit = audit
-    this.#settings = otrSettings(config)
-    this.#refusals = new Refusals(clock, this.#settings.versions)
-    this.#fragments = new Fragments(clock, this.#settings, (first) => this.#giveUp(first))
+    this.#settings = settings
+    this.#refusals = refusals
+    this.#fragments = new Fragments(clock, settings, (first) => this.#giveUp(first))
   }
 
   judge(envelope: Envelope): Verdict {

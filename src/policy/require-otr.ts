@@ -4,11 +4,16 @@ import { StanzaError } from '../xmpp/stanza-error.ts'
 import { policyForm } from './announcement.ts'
 import { IqAllowance } from './iq-allowance.ts'
 import { MessageJudgement } from './message-judgement.ts'
+import { notOffered } from './not-offered.ts'
 import { OtrAudit } from './otr-audit.ts'
+import { otrSettings } from './otr-settings.ts'
 import { rebuildPresence } from './rebuild-presence.ts'
+import { Refusals } from './refusals.ts'
 
 /** The profile of a domain's configuration that this extension enforces. Another profile is another such file. */
 const PROFILE = 'otr'
+
+const NS_MUC = 'http://jabber.org/protocol/muc'
 
 /**
  * Only OTR passes, whoever sends and whoever receives, as soon as one of the two is of a domain with this profile.
@@ -38,14 +43,17 @@ export const requireOtr: Extension = {
 
   install(host) {
     const audit = host.config.policy.otr_audit ? new OtrAudit(host) : undefined
-    const messages = new MessageJudgement(host, audit)
+    const settings = otrSettings(host.config)
+    const refusals = new Refusals(host.clock, settings.versions)
+    const messages = new MessageJudgement(host, settings, refusals, audit)
     const iqs = new IqAllowance(host.domains, host.clock)
     const judge = {
       message: (envelope: Envelope) => messages.judge(envelope),
-      presence: (envelope: Envelope) => judgePresence(host, envelope),
+      presence: (envelope: Envelope) => judgePresence(host, refusals, envelope),
       iq: (envelope: Envelope) => iqs.judge(envelope),
     } as const
     return {
+      iq: notOffered,
       policy: [{
         kinds: ['message', 'presence', 'iq'],
         judge: (envelope) => governs(host, envelope) ? judge[envelope.kind](envelope) : undefined,
@@ -59,7 +67,9 @@ function governs({ domains }: Host, { from, to }: Envelope): boolean {
   return domains.get(from.domain)?.config.policy === PROFILE || domains.get(to.domain)?.config.policy === PROFILE
 }
 
-function judgePresence(host: Host, envelope: Envelope): Verdict {
+function judgePresence(host: Host, refusals: Refusals, envelope: Envelope): Verdict {
+  // XEP-0045 §7.2: who enters a room is told that none can be entered; without `x` it would enter by an older protocol.
+  if (envelope.type === '' && envelope.directed && envelope.element.child('x', NS_MUC) !== undefined) return refusals.groupChat(envelope)
   const rebuilt = rebuildPresence(envelope, isBroadcast(host, envelope))
   return rebuilt instanceof StanzaError ? rebuilt : { deliver: [rebuilt] }
 }

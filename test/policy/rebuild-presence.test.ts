@@ -6,7 +6,7 @@ const SHA1 = '0beec7b5ea3f0fdbc95d0dd47f3c5bc275da8a33'
 const STATUS = `<status>${PLAIN}</status>`
 const REST = "<priority>5</priority><c xmlns='http://jabber.org/protocol/caps' hash='sha-1' node='https://psi-im.org' ver='QgayPKawpkPSDYmwT/WM94uAlu0='/>"
   + `<x xmlns='vcard-temp:x:update'><photo>${SHA1}</photo></x><idle xmlns='urn:xmpp:idle:1' since='1597-01-01T12:00:00Z'/>`
-const NOISE = `<nick xmlns='http://jabber.org/protocol/nick'>${PLAIN}</nick><x xmlns='http://jabber.org/protocol/muc'><password>x</password></x>`
+const NOISE = `<nick xmlns='http://jabber.org/protocol/nick'>${PLAIN}</nick><x xmlns='http://jabber.org/protocol/muc#user'><item nick='${PLAIN}'/></x>`
   + `<x xmlns='urn:example:x'>${PLAIN}</x><c xmlns='urn:example:x' hash='x'/>`
 
 const broadcast = (inner: string, type = ''): string =>
@@ -26,6 +26,14 @@ describe('RFC 6121 §4: presence', () => {
     assert.equal(new Court().client(sent), passed)
     assert.equal(new Court().remote(sent), passed)
     assert.equal(new Court().client(`<presence type='unavailable'>${STATUS}</presence>`), "<presence type='unavailable'/>")
+  })
+
+  test('XEP-0045 §7.2: who enters a room is refused, in and out; a broadcast enters none', () => {
+    const room = `<x xmlns='http://jabber.org/protocol/muc'><password>${PLAIN}</password></x>`
+    assert.equal(new Court().client(`<presence>${room}</presence>`), 'refused: cancel policy-violation [not sent: OTR required]')
+    assert.equal(new Court().remote(`<presence>${room}</presence>`), 'refused: cancel policy-violation')
+    assert.equal(broadcast(room), '<presence/>')
+    assert.equal(new Court().client(`<presence type='unavailable'>${room}</presence>`), "<presence type='unavailable'/>")
   })
 
   test('from another server, a status passes to a subscriber\'s account only', () => {
