@@ -7,6 +7,7 @@ import type { AccountListOutput, AccountOutput } from './account.ts'
 import { addAccounts } from './bulk.ts'
 import type { Terminal } from './console.ts'
 import type { Operator } from './control-client.ts'
+import { zoneLines, type DnsOptions } from './dns.ts'
 import type { OnionOutput } from './onion.ts'
 import { ask, askPassword, linesOf, type Keyboard } from './password-prompt.ts'
 import { qrCode } from './qr-code.ts'
@@ -64,6 +65,15 @@ export function commandLine(program: Program): Command {
     .action(() => {
       config()
       print(`${file() ?? 'The default configuration'} is right.`)
+    })
+
+  root.command('dns [domain]')
+    .description('the records to publish in DNS for a domain, as lines of a zone file')
+    .option('--host <name>', 'the machine that serves the domain (else the domain itself)')
+    .option('--authority <name>', 'who issues its certificates, as in CAA (else known from the certificate)')
+    .option('--account <uri>', 'your account with the authority; nobody else\'s gets a certificate then')
+    .action((domain: string | undefined, options: Omit<DnsOptions, 'domain'>) => {
+      for (const line of zoneLines(config(), { ...options, domain })) print(line)
     })
 
   const account = root.command('account').description('accounts')

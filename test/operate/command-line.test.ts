@@ -164,4 +164,16 @@ describe('the command line', () => {
     assert.equal(outcome.stdout, 'exchange-opened 2\nexchange-forged 0\n')
     assert.deepEqual(outcome.commands, [['otr show', {}]])
   })
+
+  test('the records of a domain come from the configuration, and no server is asked', async () => {
+    writeFileSync(join(folder, 'dns.toml'), '[[domains]]\nname = "capulet.lit"\n[[listeners]]\nkind = "c2s"\naddress = "::"\nport = 5222\n')
+    const outcome = await type(['-c', 'dns.toml', 'dns', 'capulet.lit', '--host', 'xmpp.capulet.lit', '--authority', 'ca.lit'])
+    assert.equal(outcome.exit, 'done')
+    assert.match(outcome.stdout, /^_xmpp-client\._tcp\.capulet\.lit\. 3600 IN SRV 10 5 5222 xmpp\.capulet\.lit\.$/m)
+    assert.match(outcome.stdout, /^capulet\.lit\. 3600 IN CAA 0 issue "ca\.lit"$/m)
+    assert.deepEqual([outcome.commands, outcome.closed], [[], 0])
+    assert.equal((await type(['-c', 'dns.toml', 'dns', 'verona.lit'])).exit, 'data')
+    assert.equal((await type(['-c', 'dns.toml', 'dns', 'capulet.lit', '--host', 'a b'])).exit, 'usage')
+    assert.equal((await type(['-c', 'dns.toml', 'dns', 'capulet.lit', 'more'])).exit, 'usage')
+  })
 })
