@@ -57,11 +57,14 @@ function decode(message: Buffer): DecodedPacket {
   let entries = 0
   for (let offset = 4; offset < HEADER_BYTES; offset += 2) entries += message.length < HEADER_BYTES ? 0 : message.readUInt16BE(offset)
   if (message.length < HEADER_BYTES + entries * LEAST_ENTRY_BYTES) throw new DnsError('dns-malformed', true)
+  let decoded: DecodedPacket
   try {
-    return packet.decode(message)
+    decoded = packet.decode(message)
   } catch (error) {
     throw new DnsError('dns-malformed', true, { cause: error })
   }
+  if (packet.decode.bytes !== message.length) throw new DnsError('dns-malformed', true)
+  return decoded
 }
 
 /** Follows the aliases within the answer; records of other names are nobody's answer and left alone. */

@@ -27,8 +27,12 @@ declare module 'dns-packet' {
   interface Library {
     readonly RECURSION_DESIRED: number
     encode(packet: Packet): Buffer
-    /** @throws Error where it is none; also for names that loop */
-    decode(bytes: Buffer): DecodedPacket
+    readonly decode: {
+      /** @throws Error where it is none; also for names that loop */
+      (bytes: Buffer): DecodedPacket
+      /** How many were read by the last call: more than there are where the end of a record is missing. */
+      readonly bytes: number
+    }
   }
   const library: Library
   export default library
