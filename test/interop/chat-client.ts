@@ -12,9 +12,9 @@ export interface Account {
 export interface Door {
   readonly host: string
   readonly port: number
-  /** STARTTLS, trusting this PEM file alone. Without it the connection is not encrypted: for onions. */
+  /** STARTTLS, trusting this PEM file alone. Without it nothing is trusted, nor needs to be: for onions. */
   readonly authority?: string
-  /** tor's SocksPort on 127.0.0.1; the program then runs under torsocks and reaches nothing else. */
+  /** tor's SocksPort on 127.0.0.1: the program's proxy, or under torsocks all that it reaches. */
   readonly socksPort?: number
 }
 
