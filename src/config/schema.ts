@@ -97,7 +97,7 @@ const file = z.strictObject({
   auth: z.strictObject({
     plain: z.boolean().default(true),
     downgrade_protection: z.boolean().default(true),
-    scram_iterations: count(100_000, 100_000, 10_000_000),
+    scram_iterations: count(100_000, 65_536, 10_000_000),
     argon2_memory: size('19456kB', '7MB'),
     argon2_passes: count(2, 1, 64),
     argon2_parallel: count(2, 1, 64),
