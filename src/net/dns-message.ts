@@ -19,9 +19,6 @@ export interface Answer {
 
 /** Bytes; a sound answer with as many targets as we look at has some 9,000 at most. */
 export const LONGEST_MESSAGE = 16_384
-const HEADER_BYTES = 12
-/** A question or record of the root: a name of one byte, type, class. */
-const LEAST_ENTRY_BYTES = 5
 /** CNAMEs in a row; each is a name that somebody chose. */
 export const LONGEST_CHAIN = 8
 
@@ -53,10 +50,6 @@ export function readAnswer(message: Buffer, asked: Question): Answer {
 
 function decode(message: Buffer): DecodedPacket {
   if (message.length > LONGEST_MESSAGE) throw new DnsError('dns-too-long', true)
-  // The library makes room for as many entries as the header promises.
-  let entries = 0
-  for (let offset = 4; offset < HEADER_BYTES; offset += 2) entries += message.length < HEADER_BYTES ? 0 : message.readUInt16BE(offset)
-  if (message.length < HEADER_BYTES + entries * LEAST_ENTRY_BYTES) throw new DnsError('dns-malformed', true)
   let decoded: DecodedPacket
   try {
     decoded = packet.decode(message)

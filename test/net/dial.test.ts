@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { once } from 'node:events'
+import { getEventListeners, once } from 'node:events'
 import { connect, createServer, Socket } from 'node:net'
 import { describe, test, type TestContext } from 'node:test'
 import { systemClock } from '../../src/clock.ts'
@@ -217,6 +217,20 @@ describe('an end', () => {
     assert.equal(await dialled, 'aborted for now')
     assert.equal(sockets[0]?.destroyed, true)
     assert.equal(clock.waiting, 0)
+    assert.equal(getEventListeners(stop.signal, 'abort').length, 0)
+  })
+
+  test('addresses that come after it are of no use any more', async () => {
+    const [late, later] = [withResolvers<readonly string[]>(), withResolvers<readonly string[]>()]
+    const { clock, settings, tried } = stage(new Names(later.promise, late.promise))
+    const dialled = failure(dial(REQUEST, settings))
+    clock.advance(30_000)
+    assert.equal(await dialled, 'timed-out for now')
+    late.resolve(['192.0.2.1'])
+    await settle()
+    later.resolve(['2001:db8::1'])
+    await settle()
+    assert.deepEqual([tried, clock.waiting], [[], 0])
   })
 
   test('a host without addresses is not there, now or later', async () => {

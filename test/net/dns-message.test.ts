@@ -4,7 +4,7 @@ import { test } from 'node:test'
 import fc from 'fast-check'
 import { encodeQuestion, LONGEST_MESSAGE, readAnswer, type Question } from '../../src/net/dns-message.ts'
 import { DnsError } from '../../src/net/resolver.ts'
-import { address, alias, answer, srv } from './dns-server.ts'
+import { address, alias, answer, NXDOMAIN, srv } from './dns-server.ts'
 
 const ASKED: Question = { id: 7, name: '_xmpp-server._tcp.montague.lit', type: 'SRV' }
 
@@ -36,6 +36,25 @@ test('cut at any byte it is malformed, and nothing else', () => {
   for (let length = 0; length < message.length; length++) {
     assert.throws(() => readAnswer(message.subarray(0, length), ASKED), (error) => error instanceof DnsError, `${length}`)
   }
+})
+
+test('a longer one than any sound answer is refused unread', () => {
+  const asked = packet.decode(encodeQuestion(ASKED).subarray(2))
+  const long = answer(asked, Array.from({ length: 1000 }, () => srv(ASKED.name, 'xmpp.montague.lit')))
+  assert.ok(long.length > LONGEST_MESSAGE)
+  assert.throws(() => readAnswer(long, ASKED), /dns-too-long/)
+})
+
+test('records of another class than IN are no answer', () => {
+  const asked = packet.decode(encodeQuestion(ASKED).subarray(2))
+  assert.deepEqual(readAnswer(answer(asked, [{ ...srv(ASKED.name, 'xmpp.montague.lit'), class: 'CH' }]), ASKED).services, [])
+})
+
+test('RFC 2308 §2.1: an alias of a name that does not exist leads nowhere, and is not asked for again', () => {
+  const asked = packet.decode(encodeQuestion(ASKED).subarray(2))
+  const answers = [alias(ASKED.name, 'gone.lit')]
+  assert.equal(readAnswer(answer(asked, answers), ASKED).alias, 'gone.lit')
+  assert.equal(readAnswer(answer(asked, answers, { flags: NXDOMAIN }), ASKED).alias, undefined)
 })
 
 test('whatever bytes come, the outcome is an answer within its bounds or no answer', () => {
