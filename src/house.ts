@@ -9,10 +9,12 @@ import type { Config } from './config/schema.ts'
 import { extensions } from './extensions.ts'
 import type { Log } from './log.ts'
 import { accountCommands } from './operate/account.ts'
+import { domainCommands } from './operate/domain.ts'
 import { ServedDomains, type ServedDomain } from './routing/domains.ts'
 import type { Extension } from './routing/extension.ts'
 import { install, type Installation } from './routing/installation.ts'
 import { Sessions } from './routing/sessions.ts'
+import { DomainList } from './s2s/domain-list.ts'
 import { openDatabase, type Database } from './store/database.ts'
 import { DataLock } from './store/lock.ts'
 import { loadOrCreateOnionKey } from './tor/onion-key.ts'
@@ -30,6 +32,8 @@ export interface House {
   readonly credentials: Credentials
   readonly domains: ServedDomains
   readonly sessions: Sessions
+  /** Which remote domains there may be streams with. */
+  readonly remoteDomains: DomainList
   readonly installation: Installation
   /** Writes what is not written yet and gives the data directory back; a second time it does nothing. */
   close(): void
@@ -71,11 +75,14 @@ async function furnish(
     },
   })
   const sessions = new Sessions()
-  const installation = built.installation = install([...extensions, legacySession, accountCommands(accounts), ...more], {
+  const remoteDomains = new DomainList()
+  const own = [legacySession, accountCommands(accounts), domainCommands(remoteDomains)]
+  // What a blocked domain sends is dropped before it changes anything.
+  const installation = built.installation = install([remoteDomains.extension, ...extensions, ...own, ...more], {
     config, database, domains, sessions, accounts, clock, log,
   })
   return {
-    config, clock, log, database, accounts, credentials, domains, sessions, installation,
+    config, clock, log, database, accounts, credentials, domains, sessions, remoteDomains, installation,
     close: () => {
       database.close()
       lock.release()

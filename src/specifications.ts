@@ -49,6 +49,19 @@ export const foundations: readonly Foundation[] = [
     files: ['src/net/connection.ts'],
   },
   {
+    rfc: 5280, title: 'PKIX Certificates', since: '0.1.0', status: 'partial',
+    note: 'paths of servers that call; no revocation, no policies, name constraints of domains',
+    files: ['src/net/certificate-judge.ts', 'src/net/name-constraints.ts', 'src/net/peer-certificate.ts'],
+  },
+  {
+    rfc: 9525, title: 'Service Identity in TLS', since: '0.1.0', status: 'complete', note: 'dNSName and SRVName; never a common name',
+    files: ['src/net/certificate-names.ts'],
+  },
+  {
+    xep: 178, title: 'SASL EXTERNAL with Certificates', version: '1.2', since: '0.1.0', status: 'partial',
+    note: 'between servers (§3), for names that are no onions', files: ['src/auth/external.ts'],
+  },
+  {
     xep: 368, title: 'SRV records for XMPP over TLS', version: '1.1.0', since: '0.1.0', status: 'partial',
     note: 'direct TLS for clients; the SRV records are the operator\'s', files: ['src/net/connection.ts'],
   },

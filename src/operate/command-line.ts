@@ -8,6 +8,7 @@ import { addAccounts } from './bulk.ts'
 import type { Terminal } from './console.ts'
 import type { Operator } from './control-client.ts'
 import { zoneLines, type DnsOptions } from './dns.ts'
+import type { DomainListOutput, DomainOutput } from './domain.ts'
 import type { OnionOutput } from './onion.ts'
 import { ask, askPassword, linesOf, type Keyboard } from './password-prompt.ts'
 import { qrCode } from './qr-code.ts'
@@ -125,6 +126,24 @@ export function commandLine(program: Program): Command {
         print(`${label}: ${address} (${published ? 'published' : 'not published'})`)
         print((await qrCode(address, { colors: program.output.isTTY === true })).replace(/\n+$/, ''))
       }
+    }))
+
+  const domain = root.command('domain').description('remote domains')
+  const rule = (ruling: string, description: string, done: string): void => {
+    domain.command(`${ruling} <domain...>`).description(description)
+      .action((names: readonly string[]) => operate(async (operator) => {
+        const { domains } = await operator.run(`domain ${ruling}`, { domains: names }) as DomainOutput
+        for (const one of domains) print(`${done} ${one}`)
+      }))
+  }
+  rule('block', 'have nothing to do with a domain and those below it; \'*\' is all that are not allowed', 'Blocked')
+  rule('allow', 'have to do with a domain and those below it, whatever is blocked above it', 'Allowed')
+  rule('forget', 'take back what was ruled on a domain', 'Forgot')
+  domain.command('list')
+    .description('what was ruled, one a line')
+    .action(() => operate(async (operator) => {
+      const { rulings } = await operator.run('domain list', {}) as DomainListOutput
+      for (const one of rulings) print(`${one.ruling} ${one.domain}`)
     }))
 
   root.command('otr').description('OTR')

@@ -47,6 +47,8 @@ async function type(args: readonly string[], { typed = [], isTTY = false, enviro
       run: async (command, given) => {
         commands.push([command, given])
         if (command === 'account list') return { accounts: ['juliet@capulet.lit', 'nurse@capulet.lit'] }
+        if (command === 'domain list') return { rulings: [{ domain: '*', ruling: 'block' }, { domain: 'montague.lit', ruling: 'allow' }] }
+        if (command.startsWith('domain ')) return given
         if (command === 'onion show') return { services: [] }
         if (command === 'otr show') return { counts: { 'exchange-opened': 2, 'exchange-forged': 0 } }
         return { account: `${(given as { account: string }).account}@capulet.lit` }
@@ -95,6 +97,16 @@ describe('the command line', () => {
     assert.deepEqual((await type(['start'], { environment: { SOTTO_CONFIG: 'named.toml' } })).started, ['named.toml'])
     const gone = await type(['start', '--config', 'gone.toml'])
     assert.deepEqual([gone.exit, gone.started], ['config', []])
+  })
+
+  test('domains are blocked, allowed and forgotten, several at once, and listed', async () => {
+    for (const [command, done] of [['block', 'Blocked'], ['allow', 'Allowed'], ['forget', 'Forgot']] as const) {
+      const outcome = await type(['domain', command, '*', 'montague.lit'])
+      assert.deepEqual(outcome.commands, [[`domain ${command}`, { domains: ['*', 'montague.lit'] }]])
+      assert.equal(outcome.stdout, `${done} *\n${done} montague.lit\n`)
+      assert.equal((await type(['domain', command])).exit, 'usage')
+    }
+    assert.equal((await type(['domain', 'list'])).stdout, 'block *\nallow montague.lit\n')
   })
 
   test('a password is never taken from the arguments, and not repeated', async () => {
