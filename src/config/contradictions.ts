@@ -98,7 +98,7 @@ function ofKeys({ keys }: Config): Complaint[] {
   return complaints
 }
 
-function ofTor({ tor }: Config): Complaint[] {
+function ofTor({ tor, s2s }: Config): Complaint[] {
   const complaints: Complaint[] = []
   const reason = tor.torrc === '' ? undefined : unreadable(tor.torrc)
   if (reason !== undefined) {
@@ -113,6 +113,13 @@ function ofTor({ tor }: Config): Complaint[] {
       key: 'tor.required',
       problem: 'tor is required and switched off',
       remedy: 'Set tor.enabled = true, or remove this line',
+    })
+  }
+  if (!tor.enabled && Object.keys(s2s.onion_map).length > 0) {
+    complaints.push({
+      key: 's2s.onion_map',
+      problem: 'these domains are called through Tor alone, which is switched off, so nobody would reach them',
+      remedy: 'Set tor.enabled = true, or remove the map',
     })
   }
   return complaints

@@ -78,3 +78,9 @@ test('in the onion map each wrong line is told by itself', () => {
       + 'Write "ADDRESS.onion" or "ADDRESS.onion:PORT", ADDRESS of 56 characters.',
   ])
 })
+
+test('an onion map without tor is told, as nobody falls back from it', () => {
+  const [problem = '', ...more] = refused(`[tor]\nenabled = false\n[s2s.onion_map]\n"montague.lit" = "${ADDRESS}.onion"`)
+  assert.match(problem, /^sotto\.toml:3: s2s\.onion_map: .*which is switched off/)
+  assert.deepEqual(more, [])
+})
