@@ -12,6 +12,8 @@ interface Memory {
   readonly tags: Map<number, number>
   /** Bare JID of a contact to when the session last wrote to it. */
   readonly contacts: Map<string, number>
+  /** The same of messages in version 2, whose conversations have no tags to be told apart by. */
+  readonly untagged: Map<string, number>
 }
 
 /**
@@ -27,9 +29,11 @@ export class Conversations {
 
   learn(session: Session, contact: Jid, body: Peeked): void {
     let memory = this.#memories.get(session)
-    if (memory === undefined) this.#memories.set(session, memory = { tags: new Map(), contacts: new Map() })
+    if (memory === undefined) this.#memories.set(session, memory = { tags: new Map(), contacts: new Map(), untagged: new Map() })
     this.#turn++
-    remember(memory.contacts, contact.bare.toString(), this.#turn, CONTACTS)
+    const key = contact.bare.toString()
+    remember(memory.contacts, key, this.#turn, CONTACTS)
+    if ('version' in body && body.version === 2) remember(memory.untagged, key, this.#turn, CONTACTS)
     const tag = 'senderTag' in body ? body.senderTag : undefined
     if (tag !== undefined) remember(memory.tags, tag, this.#turn, TAGS)
   }
@@ -37,6 +41,12 @@ export class Conversations {
   /** The session that last sent with this instance tag. */
   holder(sessions: readonly Session[], tag: number): Session | undefined {
     return this.#latest(sessions, (memory) => memory.tags.get(tag))
+  }
+
+  /** The session that last wrote to this contact in version 2, else the one that last wrote to it at all. */
+  untaggedWith(sessions: readonly Session[], contact: Jid): Session | undefined {
+    const key = contact.bare.toString()
+    return this.#latest(sessions, (memory) => memory.untagged.get(key)) ?? this.lastWith(sessions, contact)
   }
 
   /** The session that last wrote to this contact. */

@@ -80,11 +80,12 @@ export class LocalDelivery implements Delivery {
         // A fan-out of version 2, which has no instance tags, makes sessions that destroy each other.
         return otr.versions.some((version) => version > 2) ? able : mostAvailable(able)
       case 'encoded':
-      case 'fragment':
-        if (otr.receiverTag !== undefined) {
-          const holder = this.#conversations.holder(able, otr.receiverTag)
-          return holder === undefined ? able : [holder]
-        }
+      case 'fragment': {
+        const holder = otr.receiverTag === undefined
+          ? this.#conversations.untaggedWith(able, from) ?? mostAvailable(able)
+          : this.#conversations.holder(able, otr.receiverTag) ?? able
+        return 'send' in holder ? [holder] : holder
+      }
     }
     const last = this.#conversations.lastWith(able, from)
     return last === undefined ? mostAvailable(able) : [last]

@@ -76,9 +76,9 @@ export class ExchangeAudit {
     this.#forget(this.#clock.now())
     const exchange = this.#exchanges.get(name)
     if (exchange === undefined) return 'unseen'
-    const key = fieldsOf(message).field()
+    const keys = cipherKeys(fieldsOf(message).field())
     // It is kept: the same message may come again, to another instance or because it got lost.
-    if (exchange.commitments.some((commitment) => opens(commitment, key))) return 'opened'
+    if (exchange.commitments.some((commitment) => keys.some((key) => opens(commitment, key)))) return 'opened'
     return exchange.complete ? 'forged' : 'unseen'
   }
 
@@ -89,6 +89,18 @@ export class ExchangeAudit {
       this.#exchanges.delete(name)
     }
   }
+}
+
+/**
+ * What the revealed bytes mean as a key.
+ *
+ * COMPAT(otr.js 0.2.16, 2026-11): where their first hexadecimal digit is 0 it reads the rest from the left, and the
+ * digit that is left over as a byte of its own: one key exchange in sixteen is encrypted by that.
+ */
+function cipherKeys(revealed: Buffer): readonly Buffer[] {
+  const digits = revealed.toString('hex')
+  if (!digits.startsWith('0')) return [revealed]
+  return [revealed, Buffer.from(`${digits.slice(1, -1)}0${digits.slice(-1)}`, 'hex')]
 }
 
 /** Is a public key in it, under this key, and is the hash that of the key? */

@@ -5,7 +5,7 @@ import type { Encoded } from '../../src/otr/classified.ts'
 import { ExchangeAudit } from '../../src/otr/exchange-audit.ts'
 import { classify } from '../../src/otr/message.ts'
 import { TestClock } from '../clock.ts'
-import { bodyOf } from './vectors.ts'
+import { bodyOf, readVectors } from './vectors.ts'
 
 /** A commitment and what opened it, of one genuine key exchange each. */
 const GENUINE: readonly (readonly [string, string])[] = [
@@ -61,6 +61,14 @@ describe('what a Reveal Signature Message reveals', () => {
       assert.equal(audit.judge(WHO, message(bodyOf(commit))), undefined)
       assert.equal(audit.judge(WHO, message(bodyOf(reveal))), 'opened')
       assert.equal(audit.judge(WHO, message(bodyOf(reveal))), 'opened', 'it may come again')
+    })
+  }
+
+  for (const { commit, reveal } of readVectors<{ readonly commit: string; readonly reveal: string }>('otrjs-short-key.jsonl')) {
+    test(`opens what otr.js commits to where its key begins with a zero: ${commit.slice(0, 12)}`, () => {
+      const audit = new ExchangeAudit(new TestClock())
+      audit.judge(WHO, message(commit))
+      assert.equal(audit.judge(WHO, message(reveal)), 'opened')
     })
   }
 
