@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net'
-import { TLSSocket, type DetailedPeerCertificate } from 'node:tls'
-import type { TlsIdentity } from './tls.ts'
+import { connect as connectTls, TLSSocket, type DetailedPeerCertificate } from 'node:tls'
+import { CALLING, type TlsIdentity } from './tls.ts'
 
 /** The one listener of a connection. */
 export interface ConnectionOwner {
@@ -34,6 +34,7 @@ export class Connection {
   #socket: Socket
   #owner: ConnectionOwner | undefined
   #identity: TlsIdentity | undefined
+  #secure = false
   #closed = false
 
   constructor(socket: Socket, peer: string | undefined, onion: boolean) {
@@ -49,7 +50,7 @@ export class Connection {
   }
 
   get protection(): Protection {
-    return this.#identity !== undefined ? 'tls' : this.onion ? 'onion' : 'none'
+    return this.#secure ? 'tls' : this.onion ? 'onion' : 'none'
   }
 
   get closed(): boolean {
@@ -94,12 +95,8 @@ export class Connection {
   startTls(
     identity: TlsIdentity, choose?: (serverName: string) => TlsIdentity | undefined, protocol: TlsProtocol = 'xmpp-client',
   ): Promise<boolean> {
-    const plain = this.#socket
-    plain.removeAllListeners('data').removeAllListeners('drain').removeAllListeners('end')
-      .removeAllListeners('close').removeAllListeners('error')
-    plain.on('error', () => {}) // it is told again by the TLS socket's close
     this.#identity = identity
-    const secure = new TLSSocket(plain, {
+    return this.#shakeHands(new TLSSocket(this.#release(), {
       isServer: true,
       secureContext: identity.context,
       // Asked for, and taken whatever it is: who may speak by it is judged later (XEP-0178 §3), not by OpenSSL, which
@@ -115,21 +112,15 @@ export class Connection {
           answer(null, chosen.context)
         },
       }),
-    })
-    // COMPAT(Node): a TLSSocket of our own making reports broken records by this event alone.
-    secure.on('_tlsError', () => secure.destroy())
-    this.#socket = secure
-    this.#listen(secure)
-    // A peer that leaves instead of shaking hands would otherwise be waited for: nothing can be written to it yet.
-    const left = (): void => { secure.destroy() }
-    secure.once('end', left)
-    return new Promise((resolve) => {
-      secure.once('secure', () => {
-        secure.off('end', left)
-        resolve(true)
-      })
-      secure.once('close', () => resolve(false))
-    })
+    }), 'secure')
+  }
+
+  /**
+   * Speaks TLS from here on, as the side that called; `name` is the domain that was called, said in the hello. Resolves
+   * as `startTls`. What the other side shows is not judged here: see `peerChain`.
+   */
+  callTls(name: string): Promise<boolean> {
+    return this.#shakeHands(connectTls({ ...CALLING, socket: this.#release(), servername: name }), 'secureConnect')
   }
 
   /**
@@ -174,6 +165,33 @@ export class Connection {
       shown = issuer === shown ? undefined : issuer
     }
     return chain
+  }
+
+  /** The socket without us: TLS listens to it from now on. */
+  #release(): Socket {
+    const plain = this.#socket
+    plain.removeAllListeners('data').removeAllListeners('drain').removeAllListeners('end')
+      .removeAllListeners('close').removeAllListeners('error')
+    plain.on('error', () => {}) // it is told again by the TLS socket's close
+    this.#secure = true
+    return plain
+  }
+
+  #shakeHands(secure: TLSSocket, done: 'secure' | 'secureConnect'): Promise<boolean> {
+    // COMPAT(Node): a TLSSocket of our own making reports broken records by this event alone.
+    secure.on('_tlsError', () => secure.destroy())
+    this.#socket = secure
+    this.#listen(secure)
+    // A peer that leaves instead of shaking hands would otherwise be waited for: nothing can be written to it yet.
+    const left = (): void => { secure.destroy() }
+    secure.once('end', left)
+    return new Promise((resolve) => {
+      secure.once(done, () => {
+        secure.off('end', left)
+        resolve(true)
+      })
+      secure.once('close', () => resolve(false))
+    })
   }
 
   #listen(socket: Socket): void {

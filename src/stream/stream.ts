@@ -16,6 +16,7 @@ import { parseVersion, streamHeader, STREAM_END } from '../xmpp/stream-header.ts
 import type { Place } from './admission.ts'
 import type { StreamFeature } from './feature.ts'
 import type { Liveness, Watched } from './liveness.ts'
+import { Initiation, type Call } from './initiation.ts'
 import { Negotiation } from './negotiation.ts'
 import { Outbox, type WriteTurn } from './outbox.ts'
 
@@ -25,6 +26,8 @@ export interface StreamOwner {
   opened(stream: Stream, header: StreamHeader): OpenedDomain
   /** A top-level element, once nothing is left to negotiate. @throws StreamError */
   received(element: Element): void
+  /** On a stream that we initiated: it is secured, and nothing is left to negotiate but who we are. */
+  negotiated?(): void
   /** Nothing was heard for `limits.idle_before_ping`: ask whether the peer lives. */
   idle(): void
   /** The stream is over; called once, and nothing can be sent any more. */
@@ -53,13 +56,13 @@ const CLOSING_MILLISECONDS = 5000
 
 /**
  * The XML streams on one connection. RFC 6120's stream has one direction; this is the pair, with us as the receiving
- * entity. It owns what was agreed on it: security, account, resource.
+ * entity, or as the initiating one where there is a `call`. It owns what was agreed on it: security, account, resource.
  */
 export class Stream implements ConnectionOwner, ParserOwner, Watched {
   readonly connection: Connection
   readonly settings: StreamSettings
   owner: StreamOwner
-  /** Our id of the stream; a new one for each header (RFC 6120 §4.7.3: unique and unpredictable). */
+  /** The receiving entity's id of the stream; a new one for each header (RFC 6120 §4.7.3: unique and unpredictable). */
   id = ''
   domain = ''
   identity: TlsIdentity | undefined
@@ -71,23 +74,26 @@ export class Stream implements ConnectionOwner, ParserOwner, Watched {
   askedAt = 0
   readonly openedAt: number
   #parser: StreamParser
-  #negotiation: Negotiation<Stream> | undefined
+  #negotiation: Negotiation<Stream> | Initiation | undefined
+  readonly #call: Call | undefined
   readonly #outbox: Outbox
   readonly #place: Place
   #state: 'waiting' | 'open' | 'closing' | 'closed' = 'waiting'
   #closingTimer: Timer | undefined
 
-  constructor(connection: Connection, settings: StreamSettings, place: Place, owner: StreamOwner) {
+  constructor(connection: Connection, settings: StreamSettings, place: Place, owner: StreamOwner, call?: Call) {
     this.connection = connection
     this.#place = place
     this.settings = settings
     this.owner = owner
     this.openedAt = this.heardAt = settings.liveness.now
     this.#outbox = new Outbox(connection, settings.turn, settings.clock)
-    this.#negotiation = new Negotiation(this, settings.features)
+    this.#call = call
+    this.#negotiation = call === undefined ? new Negotiation(this, settings.features) : new Initiation(this, call.to, () => this.#negotiated())
     this.#parser = new StreamParser(this, parserLimits(settings.limits, false))
     connection.owner = this
     settings.liveness.add(this)
+    if (call !== undefined) this.#open(call.from)
   }
 
   /** TLS, or an onion circuit from end to end. */
@@ -164,7 +170,8 @@ export class Stream implements ConnectionOwner, ParserOwner, Watched {
     if (this.domain !== '' && domain !== this.domain) throw new StreamError('host-unknown')
     this.domain = domain
     this.identity = identity
-    this.#open(domain)
+    if (this.#call === undefined) this.#open(domain)
+    else this.id = header.attrs['id'] ?? ''
     this.#negotiation?.offer()
   }
 
@@ -187,7 +194,9 @@ export class Stream implements ConnectionOwner, ParserOwner, Watched {
   restart(): void {
     if (this.stopParsing() > 0) throw new StreamError('policy-violation', 'Bytes came before the stream was restarted.')
     this.#parser = new StreamParser(this, parserLimits(this.settings.limits, this.account !== undefined))
-    if (this.#state === 'open') this.#state = 'waiting'
+    if (this.#state !== 'open') return
+    this.#state = 'waiting'
+    if (this.#call !== undefined) this.#open(this.#call.from)
   }
 
   /** Parses nothing more; the number of bytes that had come already. */
@@ -195,10 +204,11 @@ export class Stream implements ConnectionOwner, ParserOwner, Watched {
     return this.#parser.stop()
   }
 
-  /** Everything is negotiated: from now on `owner` gets what comes, under the limits of a logged-in client. */
+  /** Everything is negotiated: from now on `owner` gets what comes, under the limits of a peer that is known. */
   established(owner: StreamOwner): void {
     this.owner = owner
     this.#negotiation = undefined
+    this.#parser.setLimits(parserLimits(this.settings.limits, true))
     this.#place.loggedIn()
   }
 
@@ -243,10 +253,17 @@ export class Stream implements ConnectionOwner, ParserOwner, Watched {
     }
   }
 
+  #negotiated(): void {
+    this.established(this.owner)
+    this.owner.negotiated?.()
+  }
+
   #open(from: string | undefined): void {
-    this.id = randomIdentifier()
+    const to = this.#call?.to
+    const id = to === undefined ? randomIdentifier() : undefined
+    this.id = id ?? ''
     this.#state = 'open'
-    this.sendText(streamHeader({ contentNamespace: this.settings.contentNamespace, from, id: this.id }))
+    this.sendText(streamHeader({ contentNamespace: this.settings.contentNamespace, from, to, id }))
   }
 
   #close(error: StreamError | undefined): void {

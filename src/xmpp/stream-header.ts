@@ -1,4 +1,4 @@
-import { NS_STREAM } from './namespaces.ts'
+import { NS_DIALBACK, NS_SERVER, NS_STREAM } from './namespaces.ts'
 
 /** What a stream header of ours says (RFC 6120 §4.7). */
 export interface HeaderFields {
@@ -16,8 +16,10 @@ export function streamHeader({ contentNamespace, from, to, id }: HeaderFields): 
     to === undefined ? '' : ` to='${to.replace(/['&<]/g, '')}'`,
     id === undefined ? '' : ` id='${id}'`,
   ].join('')
+  // COMPAT(servers before stream features): the prefix says that the other side speaks dialback (XEP-0220).
+  const dialback = contentNamespace === NS_SERVER ? ` xmlns:db='${NS_DIALBACK}'` : ''
   return `<?xml version='1.0'?><stream:stream${attributes} version='1.0' xml:lang='en'`
-    + ` xmlns='${contentNamespace}' xmlns:stream='${NS_STREAM}'>`
+    + ` xmlns='${contentNamespace}' xmlns:stream='${NS_STREAM}'${dialback}>`
 }
 
 export const STREAM_END = '</stream:stream>'
