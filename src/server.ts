@@ -2,7 +2,7 @@ import { join } from 'node:path'
 import { Attempts } from './auth/attempts.ts'
 import { Authenticator } from './auth/authenticator.ts'
 import { resourceBinding } from './c2s/bind.ts'
-import { Ingress } from './c2s/ingress.ts'
+import { Visitor } from './c2s/visitor.ts'
 import { systemClock } from './clock.ts'
 import { makeRuntimeDirectory } from './config/runtime-directory.ts'
 import type { Config } from './config/schema.ts'
@@ -19,9 +19,12 @@ import { ControlSocket } from './operate/control-socket.ts'
 import { listenRemedy } from './operate/failure.ts'
 import { onionCommands } from './operate/onion.ts'
 import { CommandError } from './routing/command-error.ts'
-import type { ServedDomain } from './routing/domains.ts'
+import type { ServedDomain, ServedDomains } from './routing/domains.ts'
+import { OnionDial, SERVER_PORT } from './s2s/dial.ts'
+import { Federation } from './s2s/federation.ts'
 import { Admission } from './stream/admission.ts'
 import type { StreamFeature } from './stream/feature.ts'
+import { Ingress, type Reception } from './stream/ingress.ts'
 import { Liveness } from './stream/liveness.ts'
 import { WriteTurn } from './stream/outbox.ts'
 import { SaslNegotiation } from './stream/sasl.ts'
@@ -52,15 +55,17 @@ export async function startServer(config: Config, announcer: Announcer, { lenien
   const log = createLog(config.log)
   const runtime = makeRuntimeDirectory(config)
   const built: { tor?: Tor } = {}
-  const house = await openHouse(config, systemClock, log, [onionCommands(() => built.tor?.status)])
+  const federation = new Federation({ config, clock: systemClock, log, dial: (domains) => dialOnions(config, domains, () => built.tor) })
+  const house = await openHouse(config, systemClock, log, [onionCommands(() => built.tor?.status), federation.extension])
   try {
-    const doors = await buildDoors(house, runtime)
+    const doors = await buildDoors(house, runtime, federation)
     const tor = built.tor = buildTor(house, runtime, announcer)
     const server = new Lifetimes([
       { name: 'store', stop: () => house.close() },
       doors.liveness,
       doors.certificates,
       tor,
+      federation,
       { name: 'listeners', start: () => open(doors, config, announcer, lenient), stop: () => close(doors) },
       new ControlSocket(controlPath(config), [...house.installation.tables.commands.values()], log),
       { name: 'ready', start: () => announcer.serving(served(house, doors)) },
@@ -88,16 +93,17 @@ export async function openOffline(config: Config): Promise<Operator> {
   }
 }
 
-/** All ways in for clients, and what their streams share. */
+/** All ways in, and what clients' streams share. */
 interface Doors {
   /** As configured. */
   readonly listeners: readonly Ingress[]
+  /** For clients and for servers. */
   readonly onions: readonly Ingress[]
   readonly liveness: Liveness
   readonly certificates: CertificateWatch
 }
 
-async function buildDoors(house: House, runtime: string): Promise<Doors> {
+async function buildDoors(house: House, runtime: string, federation: Federation): Promise<Doors> {
   const { config, clock, log } = house
   const liveness = new Liveness(clock)
   const identities = await identitiesOf(house)
@@ -110,16 +116,20 @@ async function buildDoors(house: House, runtime: string): Promise<Doors> {
   const admission = new Admission(config.limits)
   const serving = (names: readonly string[]): ReadonlyMap<string, TlsIdentity> =>
     new Map([...identities].filter(([{ label }]) => names.includes(label)).map(([{ name }, identity]) => [name, identity]))
+  const reception: Reception = (domains) => new Visitor(domains)
   return {
     liveness,
     certificates: new CertificateWatch([...identities.values()], clock, log),
     listeners: config.listeners.map(({ kind, address, port, domains }) =>
-      new Ingress({ kind, address: { host: address, port }, domains: serving(domains) }, settings, admission)),
-    onions: onionDomains(house).map(({ label }, index) => new Ingress({
-      kind: config.tor.control === '' ? 'onion' : 'onion-unnamed',
-      address: { socket: onionSocket(runtime, index) },
-      domains: serving([label]),
-    }, settings, admission)),
+      new Ingress({ kind, address: { host: address, port }, domains: serving(domains) }, settings, admission, reception)),
+    onions: onionDomains(house).flatMap((domain, index) => {
+      const kind = config.tor.control === '' ? 'onion' : 'onion-unnamed'
+      const domains = serving([domain.label])
+      const forClients = new Ingress({ kind, address: { socket: onionSocket(runtime, 'c2s', index) }, domains }, settings, admission, reception)
+      if (!federates(config, domain)) return [forClients]
+      const forServers = { kind, address: { socket: onionSocket(runtime, 's2s', index) }, domains } as const
+      return [forClients, federation.ingress(forServers, house.installation)]
+    }),
   }
 }
 
@@ -154,7 +164,10 @@ function buildTor(house: House, runtime: string, announcer: Announcer): Tor {
   const services = onionDomains(house).map((domain, index): OnionServiceSpec => ({
     address: domain.onionAddress,
     directory: onionDirectory(config, domain.label),
-    ports: [{ virtual: CLIENT_PORT, socket: onionSocket(runtime, index) }],
+    ports: [
+      { virtual: CLIENT_PORT, socket: onionSocket(runtime, 'c2s', index) },
+      ...federates(config, domain) ? [{ virtual: SERVER_PORT, socket: onionSocket(runtime, 's2s', index) }] : [],
+    ],
   }))
   return new Tor({ options: config.tor, directory: join(config.files.data, 'tor'), runtime }, services, {
     bootstrapped: (percent, summary) => announcer.bootstrap(percent, summary),
@@ -169,8 +182,25 @@ function onionDomains({ config, domains }: House): readonly (ServedDomain & { re
 }
 
 /** Behind the onion of the domain with that index; only tor connects to it. */
-function onionSocket(runtime: string, index: number): string {
-  return join(runtime, `c2s-${index}.sock`)
+function onionSocket(runtime: string, use: 'c2s' | 's2s', index: number): string {
+  return join(runtime, `${use}-${index}.sock`)
+}
+
+/** Other servers call a domain back at its name: where that is its onion address, tor is enough for it. */
+function federates({ s2s, tor }: Config, { name, onionAddress }: ServedDomain): boolean {
+  return s2s.enabled && tor.enabled && name === onionAddress
+}
+
+function dialOnions(config: Config, domains: ServedDomains, tor: () => Tor | undefined): OnionDial {
+  return new OnionDial({
+    socks: () => tor()?.socks,
+    isOnion: (local) => {
+      const domain = domains.get(local)
+      return domain !== undefined && federates(config, domain)
+    },
+    clock: systemClock,
+    milliseconds: Math.ceil(config.s2s.time_to_connect / 3), // twice, and a third for what is said then
+  })
 }
 
 async function open({ listeners, onions }: Doors, config: Config, announcer: Announcer, lenient: boolean): Promise<void> {

@@ -12,8 +12,8 @@ export interface Foundation extends Implementation {
  */
 export const foundations: readonly Foundation[] = [
   {
-    rfc: 6120, title: 'XMPP: Core', since: '0.1.0', status: 'partial', note: 'streams of clients; servers are not connected yet',
-    files: ['src/stream/stream.ts', 'src/stream/negotiation.ts', 'src/stream/sasl.ts', 'src/c2s/bind.ts', 'src/routing/router.ts'],
+    rfc: 6120, title: 'XMPP: Core', since: '0.1.0', status: 'partial', note: 'streams of clients, and of servers from onion to onion',
+    files: ['src/stream/stream.ts', 'src/stream/negotiation.ts', 'src/stream/initiation.ts', 'src/s2s/incoming.ts', 'src/stream/sasl.ts', 'src/c2s/bind.ts', 'src/routing/router.ts'],
   },
   {
     rfc: 7590, title: 'Use of TLS in XMPP', since: '0.1.0', status: 'partial', note: 'streams of clients; TLS 1.2 at the least',
@@ -60,6 +60,15 @@ export const foundations: readonly Foundation[] = [
   {
     xep: 178, title: 'SASL EXTERNAL with Certificates', version: '1.2', since: '0.1.0', status: 'partial',
     note: 'between servers (§3), for names that are no onions', files: ['src/auth/external.ts'],
+  },
+  {
+    xep: 185, title: 'Dialback Key Generation and Validation', version: '1.0', since: '0.1.0', status: 'complete',
+    files: ['src/s2s/dialback.ts'],
+  },
+  {
+    xep: 220, title: 'Server Dialback', version: '1.1.1', since: '0.1.0', status: 'partial',
+    note: 'between onions, over Tor; we send from one domain to one on each stream, and accept several senders',
+    files: ['src/s2s/dialback.ts', 'src/s2s/domain-pair.ts', 'src/s2s/incoming.ts'],
   },
   {
     xep: 368, title: 'SRV records for XMPP over TLS', version: '1.1.0', since: '0.1.0', status: 'partial',

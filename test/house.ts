@@ -34,6 +34,8 @@ export interface HouseOptions {
   /** As in the configuration file. */
   readonly config?: Readonly<Record<string, unknown>>
   readonly database?: Database
+  /** What delivers to other domains, instead of a list. */
+  readonly remote?: Extension
 }
 
 export class TestHouse {
@@ -48,12 +50,12 @@ export class TestHouse {
   /** What other domains answer at once; nothing unless a test says so. */
   remoteRefusal: StanzaError | undefined
 
-  constructor({ extensions: installed = WITHOUT_POLICY, accounts = ACCOUNTS, config = {}, database }: HouseOptions = {}) {
+  constructor({ extensions: installed = WITHOUT_POLICY, accounts = ACCOUNTS, config = {}, database, remote: given }: HouseOptions = {}) {
     this.database = database ?? openDatabase(':memory:')
     this.accounts = new Set(accounts)
     const parsed = configSchema.parse({ domains: DOMAINS.map((name) => ({ name, onion_service: false })), ...config })
     const domains = parsed.domains.map((domain) => ({ name: domain.name, label: domain.name, onionAddress: undefined, config: domain }))
-    const remote: Extension = {
+    const remote: Extension = given ?? {
       name: 'test-remote',
       implements: [],
       install: () => ({ remote: { send: ({ element }) => {

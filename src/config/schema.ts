@@ -93,7 +93,16 @@ const file = z.strictObject({
     proof_of_work_burst: count(2500, 1, 65_535),
     intro_dos_defense: z.boolean().default(true),
   }).prefault({}),
-  s2s: z.strictObject({ resolvers, onion_map: onionMap }).prefault({}),
+  s2s: z.strictObject({
+    enabled: z.boolean().default(true),
+    time_to_connect: duration('2m'),
+    idle_close: duration('10m'),
+    queue_stanzas: count(100, 1, 100_000),
+    queue_bytes: size('1MB', '10kB'),
+    streams: count(1000),
+    resolvers,
+    onion_map: onionMap,
+  }).prefault({}),
   auth: z.strictObject({
     plain: z.boolean().default(true),
     downgrade_protection: z.boolean().default(true),

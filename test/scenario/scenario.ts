@@ -77,6 +77,11 @@ export class RawStream {
     return new RawStream(socket)
   }
 
+  /** The other end of a connection that came in. */
+  static on(socket: Socket): RawStream {
+    return new RawStream(socket)
+  }
+
   get socket(): Socket {
     return this.#socket
   }

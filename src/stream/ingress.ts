@@ -3,14 +3,11 @@ import { Connection } from '../net/connection.ts'
 import { Listener, networkConnection, type ListenAddress } from '../net/listener.ts'
 import { ProxyLine } from '../net/proxy-protocol.ts'
 import type { TlsIdentity } from '../net/tls.ts'
-import type { Admission, Place } from '../stream/admission.ts'
-import { Stream, type OpenedDomain, type StreamOwner, type StreamSettings } from '../stream/stream.ts'
-import type { StreamHeader } from '../xml/parser.ts'
-import { Jid } from '../xmpp/jid.ts'
-import { NS_CLIENT } from '../xmpp/namespaces.ts'
+import { serialize } from '../xml/serialize.ts'
 import { StreamError } from '../xmpp/stream-error.ts'
 import { STREAM_END, streamHeader } from '../xmpp/stream-header.ts'
-import { serialize } from '../xml/serialize.ts'
+import type { Admission, Place } from './admission.ts'
+import { Stream, type StreamOwner, type StreamSettings } from './stream.ts'
 
 export interface IngressSettings {
   /** 'onion-unnamed': behind a tor that is not ours, which does not say which circuit a connection comes by. */
@@ -20,23 +17,29 @@ export interface IngressSettings {
   readonly domains: ReadonlyMap<string, TlsIdentity>
 }
 
+/** Makes the first owner of each stream that comes in by a listener for those domains. */
+export type Reception = (domains: ReadonlyMap<string, TlsIdentity>) => StreamOwner
+
 /** How long a peer may take for the proxy line and for a TLS handshake without STARTTLS. */
 const OPENING_MILLISECONDS = 30_000
 
-/** A TCP or onion listener for clients, and the domains that it serves: to any other it is `host-unknown`. */
+/** A TCP or onion listener for clients or for servers, and the domains that it serves: to any other it is `host-unknown`. */
 export class Ingress {
   readonly #settings: IngressSettings
   readonly #stream: StreamSettings
   readonly #admission: Admission
+  readonly #reception: Reception
   readonly #listener: Listener
   readonly #refusal: string
 
-  constructor(settings: IngressSettings, stream: StreamSettings, admission: Admission) {
+  constructor(settings: IngressSettings, stream: StreamSettings, admission: Admission, reception: Reception) {
     this.#settings = settings
     this.#stream = stream
     this.#admission = admission
-    this.#refusal = streamHeader({ contentNamespace: NS_CLIENT })
-      + serialize(new StreamError('resource-constraint').toElement(), NS_CLIENT) + STREAM_END
+    this.#reception = reception
+    const { contentNamespace } = stream
+    this.#refusal = streamHeader({ contentNamespace })
+      + serialize(new StreamError('resource-constraint').toElement(), contentNamespace) + STREAM_END
     this.#listener = new Listener(settings.address, (socket) => this.#accept(socket))
   }
 
@@ -112,32 +115,6 @@ export class Ingress {
   }
 
   #serve(connection: Connection, place: Place): Stream {
-    return new Stream(connection, this.#stream, place, new Visitor(this.#settings.domains))
+    return new Stream(connection, this.#stream, place, this.#reception(this.#settings.domains))
   }
-}
-
-/** Who owns a client's stream until a resource is bound on it. */
-class Visitor implements StreamOwner {
-  readonly #domains: ReadonlyMap<string, TlsIdentity>
-
-  constructor(domains: ReadonlyMap<string, TlsIdentity>) {
-    this.#domains = domains
-  }
-
-  opened(_stream: Stream, header: StreamHeader): OpenedDomain {
-    // RFC 6120 §4.7.2: without `to` the client means the one domain here, if there is only one.
-    const { to } = header.attrs
-    const domain = to === undefined ? (this.#domains.size === 1 ? [...this.#domains.keys()][0] : undefined) : Jid.parse(to)?.toString()
-    const identity = domain === undefined ? undefined : this.#domains.get(domain)
-    if (domain === undefined || identity === undefined) throw new StreamError('host-unknown')
-    return { domain, identity }
-  }
-
-  received(): void {
-    throw new StreamError('not-authorized') // negotiation takes everything until a session owns the stream
-  }
-
-  idle(): void {}
-
-  closed(): void {}
 }

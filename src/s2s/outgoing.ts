@@ -1,0 +1,63 @@
+import type { ServedDomains } from '../routing/domains.ts'
+import type { Envelope } from '../routing/envelope.ts'
+import type { Remote } from '../routing/extension.ts'
+import type { StanzaError } from '../xmpp/stanza-error.ts'
+import type { Judgement } from './dialback.ts'
+import { DomainPair, NO_ROOM, NOT_FOUND, NOT_REACHED, type PairParts } from './domain-pair.ts'
+
+/**
+ * All ways to other domains. There is one for each pair of domains, never one for two: nobody on the way or at the
+ * end sees two domains of ours in one stream.
+ */
+export class Outgoing implements Remote {
+  readonly #domains: ServedDomains
+  readonly #parts: PairParts
+  /** By the two names, which hold no space. */
+  readonly #pairs = new Map<string, DomainPair>()
+  #stopped = false
+
+  constructor(domains: ServedDomains, parts: PairParts) {
+    this.#domains = domains
+    this.#parts = parts
+  }
+
+  /** How many ways there are, or were so lately that they are remembered. */
+  get size(): number {
+    return this.#pairs.size
+  }
+
+  send(envelope: Envelope): StanzaError | undefined {
+    const { from: { domain: local }, to: { domain: remote } } = envelope
+    // What came from another server is for us: nobody's stanzas are passed on.
+    if (!this.#domains.serves(local) || !this.#parts.dial.reaches(local, remote)) return NOT_FOUND
+    if (this.#stopped) return NOT_REACHED
+    const pair = this.#pair(local, remote, this.#parts.limits.streams)
+    return pair === undefined ? NO_ROOM : pair.send(envelope)
+  }
+
+  /** Asks the remote domain, where it is and not where the stream came from, whether that stream is its own. */
+  async verify(local: string, remote: string, streamId: string, key: string): Promise<Judgement> {
+    if (!this.#parts.dial.reaches(local, remote)) return NOT_FOUND
+    if (this.#stopped) return NOT_REACHED
+    // Strangers' claims may not take all the room: it is our users' own.
+    return await (this.#pair(local, remote, Math.ceil(this.#parts.limits.streams / 2))?.verify(streamId, key) ?? NO_ROOM)
+  }
+
+  /** Bounces all that waits, ends all streams, and dials no more. */
+  stop(): void {
+    this.#stopped = true
+    for (const pair of [...this.#pairs.values()]) pair.end()
+    this.#pairs.clear()
+  }
+
+  #pair(local: string, remote: string, most: number): DomainPair | undefined {
+    const name = `${local} ${remote}`
+    const known = this.#pairs.get(name)
+    if (known !== undefined || this.#pairs.size >= most) return known
+    const pair: DomainPair = new DomainPair(local, remote, this.#parts, () => {
+      if (this.#pairs.get(name) === pair) this.#pairs.delete(name)
+    })
+    this.#pairs.set(name, pair)
+    return pair
+  }
+}
