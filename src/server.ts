@@ -54,9 +54,13 @@ export interface RunningServer {
 export async function startServer(config: Config, announcer: Announcer, { lenient = false } = {}): Promise<RunningServer> {
   const log = createLog(config.log)
   const runtime = makeRuntimeDirectory(config)
-  const built: { tor?: Tor } = {}
-  const federation = new Federation({ config, clock: systemClock, log, dial: (domains) => dialOnions(config, domains, () => built.tor) })
-  const house = await openHouse(config, systemClock, log, [onionCommands(() => built.tor?.status), federation.extension])
+  const built: { tor?: Tor; house?: House } = {}
+  const federation = new Federation({
+    config, clock: systemClock, log,
+    dial: (domains) => dialOnions(config, domains, () => built.tor),
+    mayConnect: (domain) => built.house?.remoteDomains.mayConnect(domain) ?? false,
+  })
+  const house = built.house = await openHouse(config, systemClock, log, [onionCommands(() => built.tor?.status), federation.extension])
   try {
     const doors = await buildDoors(house, runtime, federation)
     const tor = built.tor = buildTor(house, runtime, announcer)

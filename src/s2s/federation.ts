@@ -27,6 +27,8 @@ export interface FederationParts {
   readonly log: Log
   /** Made once the domains are known. */
   readonly dial: (domains: ServedDomains) => Dial
+  /** The operator's word on a remote domain. */
+  readonly mayConnect: (domain: string) => boolean
 }
 
 /** Streams with other servers (RFC 6120 §4, XEP-0220), in both directions. */
@@ -52,11 +54,11 @@ export class Federation implements Lifetime {
     name: 'federation',
     implements: [],
     install: ({ domains, router }) => {
-      const { config, dial } = this.#parts
+      const { config, dial, mayConnect } = this.#parts
       if (!config.s2s.enabled) return {}
       const limits = config.s2s
       this.#outgoing = new Outgoing(domains, {
-        dial: dial(domains), secrets: this.#secrets, router, limits, stream: this.#settings(limits.idle_close),
+        dial: dial(domains), secrets: this.#secrets, router, limits, mayConnect, stream: this.#settings(limits.idle_close),
       })
       return { remote: this.#outgoing }
     },
@@ -65,7 +67,7 @@ export class Federation implements Lifetime {
   /** A listener for other servers. */
   ingress(settings: IngressSettings, { router, tables, streamFeatures }: Installation): Ingress {
     const parts = {
-      router, tables, secrets: this.#secrets,
+      router, tables, secrets: this.#secrets, mayConnect: this.#parts.mayConnect,
       verify: (local: string, remote: string, id: string, key: string) => this.#delivery.verify(local, remote, id, key),
     }
     // Those who call end what they do not use; we wait for longer, so that no stanza crosses our farewell.

@@ -17,6 +17,8 @@ export interface IncomingParts {
   readonly router: StanzaRouter
   readonly tables: HandlerTables
   readonly secrets: DialbackSecrets
+  /** The operator's word on a remote domain. */
+  mayConnect(domain: string): boolean
   /** Asks the remote domain itself; see Outgoing. */
   verify(local: string, remote: string, streamId: string, key: string): Promise<Judgement>
 }
@@ -68,6 +70,7 @@ export class IncomingStream implements StreamOwner {
     const claimed = from === undefined ? '' : domainOf(from)
     // A restart is by the same server: what was agreed would be carried to another.
     if (claimed === undefined || (this.#from !== undefined && claimed !== this.#from)) throw new StreamError('invalid-from')
+    if (claimed !== '') this.#checkRuling(claimed)
     this.#from = claimed
     this.#stream = stream
     return { domain, identity }
@@ -103,6 +106,7 @@ export class IncomingStream implements StreamOwner {
 
   /** XEP-0220 §2.1.2: the claim to be `from` is put to that domain itself, over Tor where it is an onion. */
   #claim(stream: Stream, { from, to, key }: DialbackElement): void {
+    this.#checkRuling(from)
     const { id, domain } = stream
     const refusal = to !== domain ? ITEM_NOT_FOUND
       : from === domain ? NOT_ALLOWED
@@ -115,6 +119,11 @@ export class IncomingStream implements StreamOwner {
       // A restart gave the stream another id, and the key was for this one.
       if (stream.open && stream.id === id) this.#judged(stream, from, judgement)
     }).catch((error: unknown) => stream.fail(error))
+  }
+
+  /** Before anybody is called because of it. RFC 6120 §4.9.3.14: a local service policy is broken. */
+  #checkRuling(domain: string): void {
+    if (!this.#parts.mayConnect(domain)) throw new StreamError('policy-violation')
   }
 
   #judged(stream: Stream, from: string, judgement: Judgement): void {

@@ -1,9 +1,17 @@
 import type { ServedDomains } from '../routing/domains.ts'
 import type { Envelope } from '../routing/envelope.ts'
 import type { Remote } from '../routing/extension.ts'
-import type { StanzaError } from '../xmpp/stanza-error.ts'
+import { StanzaError } from '../xmpp/stanza-error.ts'
 import type { Judgement } from './dialback.ts'
 import { DomainPair, NO_ROOM, NOT_FOUND, NOT_REACHED, type PairParts } from './domain-pair.ts'
+
+/** RFC 6120 §8.3.3.10: the domain is blacklisted here. */
+const NOT_ALLOWED = new StanzaError('not-allowed')
+
+export interface OutgoingParts extends PairParts {
+  /** The operator's word on a remote domain. */
+  mayConnect(domain: string): boolean
+}
 
 /**
  * All ways to other domains. There is one for each pair of domains, never one for two: nobody on the way or at the
@@ -11,12 +19,12 @@ import { DomainPair, NO_ROOM, NOT_FOUND, NOT_REACHED, type PairParts } from './d
  */
 export class Outgoing implements Remote {
   readonly #domains: ServedDomains
-  readonly #parts: PairParts
+  readonly #parts: OutgoingParts
   /** By the two names, which hold no space. */
   readonly #pairs = new Map<string, DomainPair>()
   #stopped = false
 
-  constructor(domains: ServedDomains, parts: PairParts) {
+  constructor(domains: ServedDomains, parts: OutgoingParts) {
     this.#domains = domains
     this.#parts = parts
   }
@@ -30,6 +38,7 @@ export class Outgoing implements Remote {
     const { from: { domain: local }, to: { domain: remote } } = envelope
     // What came from another server is for us: nobody's stanzas are passed on.
     if (!this.#domains.serves(local) || !this.#parts.dial.reaches(local, remote)) return NOT_FOUND
+    if (!this.#parts.mayConnect(remote)) return NOT_ALLOWED
     if (this.#stopped) return NOT_REACHED
     const pair = this.#pair(local, remote, this.#parts.limits.streams)
     return pair === undefined ? NO_ROOM : pair.send(envelope)

@@ -294,6 +294,21 @@ describe('servers that exchange stanzas', () => {
       assert.deepEqual(juliet.heard(), [])
     })
 
+    test('RFC 6120 §4.9.3.14: a domain that the operator has ruled out is cut off, and not called because of its claim', async () => {
+      network.blocked.add(VERONA)
+      const verona = await fake(VERONA)
+      const { house } = await serve(CAPULET)
+      const byName = await verona.knock(network, VERONA, CAPULET)
+      assert.match(await byName.rest(), /<policy-violation /)
+      const { stream: byClaim } = await verona.call(network, MONTAGUE, CAPULET)
+      byClaim.send(`<db:result from='${VERONA}' to='${CAPULET}'>${'a'.repeat(64)}</db:result>`)
+      assert.match(await byClaim.rest(), /<policy-violation /)
+      const juliet = await house.login(`juliet@${CAPULET}/balcony`)
+      juliet.says(`<message to='mercutio@${VERONA}' type='chat' id='1'><body>${QUERY}</body></message>`)
+      assert.ok(juliet.heard().some(isError('not-allowed')))
+      assert.deepEqual(network.called, [])
+    })
+
     test('XEP-0220 §2.1.2: the domain is asked where it is, and a key that it did not make ends the stream', async () => {
       const [capulet] = [await serve(CAPULET), await serve(MONTAGUE)]
       const juliet = await capulet.house.login(`juliet@${CAPULET}/balcony`)

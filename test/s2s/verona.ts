@@ -21,6 +21,8 @@ const PATIENCE = 5000
 export class Network implements Dial {
   readonly folder = mkdtempSync(join(tmpdir(), 'sotto-s2s-'))
   readonly called: string[] = []
+  /** Domains that the operators of all servers here have ruled out. */
+  readonly blocked = new Set<string>()
 
   path(domain: string): string {
     return join(this.folder, `${domain}.sock`)
@@ -69,7 +71,7 @@ export class TestServer {
       name: 'test-federation',
       implements: [],
       install: (host) => {
-        federation = new Federation({ config: host.config, clock, log: new TestLog(), dial: () => network })
+        federation = new Federation({ config: host.config, clock, log: new TestLog(), dial: () => network, mayConnect: (name) => !network.blocked.has(name) })
         return federation.extension.install(host)
       },
     }
@@ -130,11 +132,15 @@ export class FakePeer {
 
   /** A stream to one of our servers, open and with its features read; with the id that it was given. */
   async call(network: Network, from: string, to: string): Promise<{ stream: RawStream, id: string }> {
-    const stream = await RawStream.open({ path: network.path(to) })
-    stream.send(header({ from, to }))
+    const stream = await this.knock(network, from, to)
     const [, id = ''] = await stream.expect(/<stream:stream [^>]*id='([^']*)'[^>]*>/)
     await stream.expect(/<\/stream:features>/)
     return { stream, id }
+  }
+
+  /** Its header alone is sent. */
+  async knock(network: Network, from: string, to: string): Promise<RawStream> {
+    return (await RawStream.open({ path: network.path(to) })).send(header({ from, to }))
   }
 
   /** The same, proved: our server asks us, and we say yes. */
