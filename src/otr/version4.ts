@@ -128,8 +128,10 @@ function keyFlaw(key: Buffer, keys: KeyMemory | undefined): string | undefined {
   const name = keys === undefined ? '' : key.toString('latin1')
   if (keys?.knows(name) === true) return undefined
   if (key[0] === 0) return 'key not minimal'
+  if (isText(key)) return 'key is text'
+  if (key.length === PRIME.length && key.compare(PRIME) >= 0) return 'key not in the group'
   // The symbol of p - 1, too, is -1: p is 3 modulo 4.
-  if (isText(key) || (key.length === PRIME.length && key.compare(PRIME) >= 0) || jacobi(key, PRIME) !== 1) return 'key not in the group'
+  if (jacobi(key, PRIME) !== 1) return 'key not in the group'
   keys?.remember(name)
   return undefined
 }

@@ -27,7 +27,9 @@ export class MessageJudgement {
   readonly #knownKeys = new KnownKeys()
 
   /** @param audit undefined where nothing is audited */
-  constructor({ audience, clock, router }: Needed, settings: OtrSettings, refusals: Refusals, audit: OtrAudit | undefined) {
+  constructor(
+    { audience, clock, router }: Needed, settings: OtrSettings, refusals: Refusals, audit: OtrAudit | undefined,
+  ) {
     this.#audience = audience
     this.#router = router
     this.#audit = audit
@@ -53,14 +55,15 @@ export class MessageJudgement {
 
   #judgeBody(envelope: Envelope, body: string): Verdict {
     const conversation = conversationOf(envelope)
-    const { from, to, sender } = conversation
-    const keys = body.startsWith('?OTR') ? this.#knownKeys.of(from, to) : undefined
+    const keys = body.startsWith('?OTR') ? this.#knownKeys.of(conversation.from, conversation.to) : undefined
     const classified = classify(body, this.#settings, keys)
     if (classified.kind === 'fragment') {
-      const outcome = this.#fragments.offer({ from, to, sender }, classified, envelope.carrying(withBody(envelope, body)), keys)
+      const rebuilt = envelope.carrying(withBody(envelope, body))
+      const outcome = this.#fragments.offer(conversation, classified, rebuilt, keys)
       switch (outcome.outcome) {
         case 'held': return { deliver: [] }
-        case 'released': return this.#judgeEncoded(envelope, outcome.message, outcome.stanzas.map(({ element: held }) => held))
+        case 'released':
+          return this.#judgeEncoded(envelope, outcome.message, outcome.stanzas.map(({ element: held }) => held))
         case 'refused': return this.#refusals.unencrypted(envelope)
         case 'ignored': return DROP
       }

@@ -27,7 +27,8 @@ export class OtrAudit {
     const side = this.#side(envelope)
     const [from, to] = [envelope.from.bare.toString(), envelope.to.bare.toString()]
     if (message.type === 'data') this.counters.add('data')
-    for (const finding of this.#data.note({ from: `${side} ${from}`, to: `${side} ${to}` }, message)) this.counters.add(finding)
+    const findings = this.#data.note({ from: `${side} ${from}`, to: `${side} ${to}` }, message)
+    for (const finding of findings) this.counters.add(finding)
     // Who commits is one client; to whom it writes may change to the full JID when the other one answers.
     const verdict = this.#exchanges.judge(`${side} ${envelope.from} ${to}`, message)
     if (verdict !== undefined) this.counters.add(`exchange-${verdict}`)

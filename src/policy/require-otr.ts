@@ -68,8 +68,10 @@ function governs({ domains }: Host, { from, to }: Envelope): boolean {
 }
 
 function judgePresence(host: Host, refusals: Refusals, envelope: Envelope): Verdict {
-  // XEP-0045 §7.2: who enters a room is told that none can be entered; without `x` it would enter by an older protocol.
-  if (envelope.type === '' && envelope.directed && envelope.element.child('x', NS_MUC) !== undefined) return refusals.groupChat(envelope)
+  // XEP-0045 §7.2: who enters a room is told that none can be entered; without `x` the presence would enter it by an
+  // older protocol.
+  const enters = envelope.type === '' && envelope.directed && envelope.element.child('x', NS_MUC) !== undefined
+  if (enters) return refusals.groupChat(envelope)
   const rebuilt = rebuildPresence(envelope, isBroadcast(host, envelope))
   return rebuilt instanceof StanzaError ? rebuilt : { deliver: [rebuilt] }
 }

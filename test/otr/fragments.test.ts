@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
+import fc from 'fast-check'
 import { TestClock } from '../clock.ts'
 import { DEFAULT_SETTINGS, type Fragment } from '../../src/otr/classified.ts'
 import { Fragments } from '../../src/otr/fragments.ts'
@@ -153,6 +154,62 @@ describe('bounds', () => {
     fragments.offer(ROMEO, fragmentOf(first ?? ''), '')
     const others = [{ ...ROMEO, from: 'romeo@montague.lit/street' }, { ...ROMEO, to: 'juliet@capulet.lit/balcony' }]
     for (const other of others) assert.equal(fragments.offer(other, fragmentOf(second ?? ''), '').outcome, 'refused')
+  })
+})
+
+describe('many at a time', () => {
+  test('conversations that are interleaved in any way all come through, and each as it was sent', () => {
+    const sizes = fc.array(fc.integer({ min: 1, max: 300 }), { minLength: 2, maxLength: 12 })
+    fc.assert(fc.property(sizes, fc.infiniteStream(fc.nat()), (all, order) => {
+      const fragments = new Fragments<string>(new TestClock(), DEFAULT_SETTINGS, () => assert.fail('given up'))
+      const queues = all.map((size) => slices(DATA, size))
+      const released = queues.map(() => [] as readonly string[])
+      const sent = queues.map((queue) => [...queue])
+      while (queues.some((queue) => queue.length > 0)) {
+        const waiting = queues.flatMap((queue, index) => queue.length > 0 ? [index] : [])
+        const index = waiting[(order.next().value ?? 0) % waiting.length] ?? 0
+        const body = queues[index]?.shift() ?? ''
+        const outcome = fragments.offer({ from: `${index}`, to: 'juliet', sender: `${index}` }, fragmentOf(body), body)
+        if (outcome.outcome === 'released') released[index] = outcome.stanzas
+        else assert.equal(outcome.outcome, 'held')
+      }
+      assert.deepEqual(released, sent)
+    }), { numRuns: 30 })
+  })
+
+  test('whatever comes is held within bounds, and nothing is left of it after 60 s', () => {
+    const piece = fc.record({ who: fc.nat(5), index: fc.integer({ min: 1, max: 6 }), total: fc.integer({ min: 1, max: 6 }), at: fc.nat(400) })
+    fc.assert(fc.property(fc.array(piece, { maxLength: 200 }), (pieces) => {
+      const clock = new TestClock()
+      const fragments = new Fragments<string>(clock, DEFAULT_SETTINGS, () => {})
+      for (const { who, index, total, at } of pieces) {
+        const text = index === 1 ? DATA.slice(0, 9 + at) : DATA.slice(9 + at, 20 + at)
+        const classified = classify(`?OTR,${index},${total},${text},`)
+        if (classified.kind !== 'fragment') continue
+        const { outcome } = fragments.offer({ from: `${who}`, to: 'juliet', sender: `${who % 2}` }, classified, '')
+        assert.notEqual(outcome, 'released')
+        assert.ok(clock.waiting <= 6)
+      }
+      clock.advance(60_000)
+      assert.equal(clock.waiting, 0)
+    }))
+  })
+
+  test('takes time linear in the number of fragments', () => {
+    const [few, many] = [256, 2048].map((total) => {
+      const message = `?OTR:AAID${'A'.repeat(total * 40)}`
+      const bodies = Array.from({ length: total }, (_, index) => `?OTR,${index + 1},${total},${message.slice(index * 40, index * 40 + 40)}${index + 1 === total ? '.' : ''},`)
+      let least = Infinity
+      for (let run = 0; run < 5; run++) {
+        const fragments = new Fragments<string>(new TestClock(), DEFAULT_SETTINGS, () => {})
+        const start = performance.now()
+        for (const body of bodies) fragments.offer(ROMEO, fragmentOf(body), body)
+        least = Math.min(least, performance.now() - start)
+      }
+      return least
+    }) as [number, number]
+    // Eight times as many; a quadratic reader would take 64 times as long. The constant forgives a busy machine.
+    assert.ok(many < 24 * few + 3, `${few} ms, then ${many} ms`)
   })
 })
 
