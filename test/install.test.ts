@@ -22,9 +22,11 @@ test('a tor without the proof of work is too old', () => {
 })
 
 test('every test is in one suite, and words select among them', () => {
-  const all = ['test/architecture.test.ts', 'test/bare/bare.test.ts', 'test/interop/clients.test.ts', 'test/xml/parser.test.ts']
+  const all = ['test/architecture.test.ts', 'test/bare/bare.test.ts', 'test/interop/clients.test.ts',
+    'test/mutants/mutants.test.ts', 'test/xml/parser.test.ts']
   assert.deepEqual(filesOf('test', [], all), ['test/architecture.test.ts', 'test/xml/parser.test.ts'])
   assert.deepEqual(filesOf('interop', [], all), ['test/interop/clients.test.ts'])
+  assert.deepEqual(filesOf('mutants', [], all), ['test/mutants/mutants.test.ts'])
   assert.deepEqual(filesOf('bare', [], all), ['test/bare/bare.test.ts'])
   assert.deepEqual(filesOf('test', ['xml/'], all), ['test/xml/parser.test.ts'])
   assert.deepEqual(filesOf('test', ['dist/test/xml/parser.test.js'].map((path) => path.slice('dist/'.length)), all), ['test/xml/parser.test.ts'])

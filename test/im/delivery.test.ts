@@ -153,6 +153,19 @@ describe('messages to a full JID', () => {
   })
 })
 
+test('RFC 6121 §8.5.2.1.1: what belongs to no conversation yet goes to the most available resource', async () => {
+  const { romeo, juliets } = await house(['balcony', 0], ['chamber', 9])
+  romeo.says(`<message to='${JULIET}' type='chat'><composing xmlns='http://jabber.org/protocol/chatstates'/></message>`)
+  assert.deepEqual(got(...juliets), ['chamber'])
+})
+
+test('RFC 6121 §8.5.2.1.1: an error to a bare JID is dropped', async () => {
+  const { romeo, juliets } = await house(['balcony', 0])
+  romeo.says(`<message to='${JULIET}' id='m1' type='error'><error type='cancel'><gone xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></message>`)
+  juliets[0]?.hears()
+  romeo.hears()
+})
+
 describe('several resources and OTR', () => {
   test('a query that offers version 3 goes to all non-negative resources, one of version 2 to the most available', async () => {
     const { romeo, juliets } = await house(['balcony', 1], ['chamber', 9], ['street', 1], ['tomb', -1])

@@ -35,6 +35,16 @@ describe('the subscription handshake', () => {
       ['from', 'subscribed', 'both', 'presence'])
   })
 
+  test('the name and groups of a contact are for the account alone', async () => {
+    const { house, romeo } = await lovers()
+    romeo.says("<iq id='s1' type='set'><query xmlns='jabber:iq:roster'><item jid='mercutio@verona.lit' name='Mad one'><group>Friends</group></item></query></iq>")
+    await house.settled()
+    romeo.says("<presence to='mercutio@verona.lit' id='p1' type='subscribe'/>")
+    house.departs(`<presence from='${ROMEO}' to='mercutio@verona.lit' id='p1' type='subscribe'/>`)
+    romeo.says("<iq id='s2' type='set'><query xmlns='jabber:iq:roster'><item jid='mercutio@verona.lit' subscription='remove'/></query></iq>")
+    house.departs(`<presence from='${ROMEO}' to='mercutio@verona.lit' id='*' type='unsubscribe'/>`)
+  })
+
   test('RFC 6121 §3.1.2: an address with a resource is made a bare one, on both sides', async () => {
     const { romeo, juliet } = await lovers()
     romeo.says(`<presence to='${JULIET}/balcony' type='subscribe'/>`)

@@ -82,6 +82,7 @@ describe('the roster', () => {
     ['§2.3.3: a group twice', "<item jid='a@verona.lit'><group>A</group><group>A</group></item>", 'modify', 'bad-request'],
     ['§2.3.3: an empty group', "<item jid='a@verona.lit'><group/></item>", 'modify', 'not-acceptable'],
     ['§2.3.3: a long group', `<item jid='a@verona.lit'><group>${'a'.repeat(1024)}</group></item>`, 'modify', 'not-acceptable'],
+    ['many groups', `<item jid='a@verona.lit'>${Array.from({ length: 51 }, (_, number) => `<group>${number}</group>`).join('')}</item>`, 'modify', 'not-acceptable'],
     ['§2.3.3: a long name', `<item jid='a@verona.lit' name='${'a'.repeat(1024)}'/>`, 'modify', 'not-acceptable'],
     ['the account itself', "<item jid='juliet@capulet.lit'/>", 'cancel', 'not-allowed'],
     ['§2.5.3: removal of what is not there', "<item jid='a@verona.lit' subscription='remove'/>", 'modify', 'item-not-found'],

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { createHmac, randomBytes } from 'node:crypto'
 import { describe, test } from 'node:test'
 import type { Encoded } from '../../src/otr/classified.ts'
 import { DataAudit, type Finding } from '../../src/otr/data-audit.ts'
@@ -119,6 +120,21 @@ describe('bounds', () => {
     assert.ok(again())
     others(2048)
     assert.ok(!again())
+  })
+
+  test('of messages longer than 2048 bytes none is kept to be verified', () => {
+    const [, , , , first, second] = PING_PONG
+    assert.ok(first && second && first.from !== second.from)
+    const field = (content: Buffer): Buffer => Buffer.concat([Buffer.from([0, 0, content.length >>> 8, content.length & 255]), content])
+    const [key, start] = [randomBytes(20), 11 + COUNTER_END + 1]
+    for (const [length, finding] of [[1800, 'mac-key-matched'], [1900, 'mac-key-unmatched']] as const) {
+      const audit = new DataAudit(new TestClock())
+      const authenticated = Buffer.concat([message(first.body).bytes.subarray(0, start), field(randomBytes(length))])
+      const sent = Buffer.concat([authenticated, createHmac('sha1', key).update(authenticated).digest(), field(Buffer.alloc(0))])
+      const answer = Buffer.concat([message(second.body).bytes.subarray(0, start), field(randomBytes(9)), randomBytes(20), field(key)])
+      assert.deepEqual(note(audit, { from: first.from, body: `?OTR:${sent.toString('base64')}.` }), [])
+      assert.deepEqual(note(audit, { from: second.from, body: `?OTR:${answer.toString('base64')}.` }), [finding])
+    }
   })
 
   test('no more than four MAC keys of a message are looked at', () => {

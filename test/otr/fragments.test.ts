@@ -88,6 +88,14 @@ describe('what a sender is told', () => {
     assert.deepEqual(told, [])
   })
 
+  test('a fragment that counts another total is refused', () => {
+    const [first = '', second = ''] = slices(DATA, 210)
+    assert.equal(slices(DATA, 210).length, 2)
+    const fragments = new Fragments<string>(new TestClock(), DEFAULT_SETTINGS, () => {})
+    assert.equal(fragments.offer(ROMEO, fragmentOf(first.replace('?OTR,1,2,', '?OTR,1,3,')), '').outcome, 'held')
+    assert.equal(fragments.offer(ROMEO, fragmentOf(second), '').outcome, 'refused')
+  })
+
   test('a later fragment without a first one is refused', () => {
     const fragments = new Fragments<string>(new TestClock(), DEFAULT_SETTINGS, () => {})
     assert.equal(fragments.offer(ROMEO, fragmentOf('?OTR,2,3,AAMD,'), '').outcome, 'refused')
@@ -139,6 +147,23 @@ describe('bounds', () => {
     const outcomes = Array.from({ length: 140 }, (_, number) =>
       fragments.offer({ from: `${number}`, to: 'juliet', sender: `${number}` }, first, '').outcome)
     assert.equal(outcomes.filter((outcome) => outcome === 'held').length, Math.floor(2 ** 25 / (250_009 + 1024)))
+  })
+
+  test('later fragments count as well, and what was refused or has ended counts no longer', () => {
+    const fragments = new Fragments<string>(new TestClock(), DEFAULT_SETTINGS, () => {})
+    const first = (length: number) => fragmentOf(`?OTR,1,3,?OTR:AAID${'A'.repeat(length)},`)
+    const later = (length: number) => fragmentOf(`?OTR,2,3,${'A'.repeat(length)},`)
+    const from = (number: number) => ({ from: `${number}`, to: 'juliet', sender: `${number}` })
+    for (let number = 0; number < 140; number++) {
+      fragments.offer(from(number), first(250_000), '')
+      assert.equal(fragments.offer(from(number), fragmentOf('?OTR,3,3,A.,'), '').outcome, 'refused')
+      assert.equal(fragments.offer(from(number), first(250_000), '').outcome, 'held')
+      fragments.interrupt(from(number))
+    }
+    for (let number = 0; number < 166; number++) assert.equal(fragments.offer(from(number), first(200_000), '').outcome, 'held')
+    assert.equal(fragments.offer(from(166), first(150_000), '').outcome, 'held')
+    assert.equal(fragments.offer(from(0), later(50_000), '').outcome, 'refused')
+    assert.equal(fragments.offer(from(1), later(50_000), '').outcome, 'held', 'what was refused makes room')
   })
 
   test('pieces together are no longer than a body may be', () => {

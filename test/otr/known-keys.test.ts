@@ -37,6 +37,14 @@ test('a known key spares the check of the key and of nothing else', () => {
   }
 })
 
+test('where every key is known, whatever is wrong with anything else is found', () => {
+  const memory = { knows: () => true, remember: () => {} }
+  for (const { name, body, valid, reason = '' } of bodyVectors) {
+    if (valid || /^dh (range|not in|mpi|is text)/.test(reason)) continue
+    assert.match(classify(body, undefined, memory).kind, /^(plaintext|tagged|malformed)$/, name)
+  }
+})
+
 test('a key that was refused is not known', () => {
   const memory = new KnownKeys().of('romeo', 'juliet')
   const body = bodyOf('bad-v2-data-y-nonresidue')

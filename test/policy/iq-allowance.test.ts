@@ -26,12 +26,26 @@ const QUESTIONS: readonly (readonly [string, string, string])[] = [
     `<query xmlns='http://jabber.org/protocol/disco#items'><item jid='proxy.verona.example' name='${PLAIN}'/><item jid='romeo@verona.example/x' node='${PLAIN}'/></query>`,
     "<query xmlns='http://jabber.org/protocol/disco#items'><item jid='proxy.verona.example'/></query>",
   ],
+  [
+    info(''),
+    info(`<identity category='client' type='${PLAIN}'/><identity category='client' type='pc' name='${'a'.repeat(65)}' xml:lang='${PLAIN}'/>`),
+    info("<identity category='client' type='pc'/>"),
+  ],
+  [info(''), info("<identity category='client' type='pc'/>".repeat(9)), info("<identity category='client' type='pc'/>".repeat(8))],
+  [info(''), info("<feature var='urn:xmpp:ping'/>".repeat(300)), info("<feature var='urn:xmpp:ping'/>".repeat(256))],
+  [
+    "<query xmlns='http://jabber.org/protocol/disco#items'/>",
+    `<query xmlns='http://jabber.org/protocol/disco#items'><item jid='verona.example/x'/>${"<item jid='verona.example'/>".repeat(101)}</query>`,
+    `<query xmlns='http://jabber.org/protocol/disco#items'>${"<item jid='verona.example'/>".repeat(99)}</query>`,
+  ],
   [PING, `<ping xmlns='urn:xmpp:ping'>${PLAIN}</ping>`, PING],
   [
     "<query xmlns='jabber:iq:version'/>",
     `<query xmlns='jabber:iq:version'><name>Psi</name><version>1.5\n${PLAIN}</version><os>${PLAIN}</os></query>`,
     "<query xmlns='jabber:iq:version'><name>Psi</name></query>",
   ],
+  ["<query xmlns='jabber:iq:version'/>", "<query xmlns='jabber:iq:version'><name/><version>2</version></query>", "<query xmlns='jabber:iq:version'><version>2</version></query>"],
+  ["<query xmlns='jabber:iq:last'/>", `<query xmlns='jabber:iq:last' seconds='${PLAIN}'/>`, "<query xmlns='jabber:iq:last'/>"],
   ["<query xmlns='jabber:iq:last'/>", `<query xmlns='jabber:iq:last' seconds='903'>${PLAIN}</query>`, "<query xmlns='jabber:iq:last' seconds='903'/>"],
   ["<time xmlns='urn:xmpp:time'/>", `<time xmlns='urn:xmpp:time'><tzo>${PLAIN}</tzo><utc>${PLAIN}</utc></time>`, "<time xmlns='urn:xmpp:time'/>"],
   [
@@ -39,6 +53,8 @@ const QUESTIONS: readonly (readonly [string, string, string])[] = [
     "<time xmlns='urn:xmpp:time'><tzo>-06:00</tzo><utc>1597-12-19T17:58:35Z</utc></time>",
     "<time xmlns='urn:xmpp:time'><tzo>-06:00</tzo><utc>1597-12-19T17:58:35Z</utc></time>",
   ],
+  ["<time xmlns='urn:xmpp:time'/>", `<time xmlns='urn:xmpp:time'><tzo>-06:00</tzo><utc>${PLAIN}</utc></time>`, "<time xmlns='urn:xmpp:time'/>"],
+  ["<time xmlns='urn:xmpp:time'/>", `<time xmlns='urn:xmpp:time'><tzo>${PLAIN}</tzo><utc>1597-12-19T17:58:35Z</utc></time>`, "<time xmlns='urn:xmpp:time'/>"],
 ]
 
 describe('questions between people\'s clients', () => {
@@ -61,6 +77,13 @@ describe('questions between people\'s clients', () => {
     const whole = `<FN>${PLAIN}</FN><NICKNAME>Romeo</NICKNAME><DESC>${PLAIN}</DESC>${photo.replace('</PHOTO>', '<EXTVAL>http://x</EXTVAL></PHOTO>')}`
     assert.equal(fromAccount(court, result(`<vCard xmlns='vcard-temp'>${whole}</vCard>`)),
       result(`<vCard xmlns='vcard-temp'><NICKNAME>Romeo</NICKNAME>${photo}</vCard>`))
+  })
+
+  test('a photo of a type that is none keeps no type, and a nickname is short', () => {
+    const court = new Court()
+    toAccount(court, get("<vCard xmlns='vcard-temp'/>"))
+    assert.equal(fromAccount(court, result(`<vCard xmlns='vcard-temp'><NICKNAME>${'a'.repeat(65)}</NICKNAME><PHOTO><TYPE>${PLAIN}</TYPE><BINVAL>${PNG}</BINVAL></PHOTO></vCard>`)),
+      result(`<vCard xmlns='vcard-temp'><PHOTO><BINVAL>${PNG}</BINVAL></PHOTO></vCard>`))
   })
 
   test('a photo that is no image is left out, and a nickname of several lines', () => {
@@ -87,7 +110,29 @@ describe('questions between people\'s clients', () => {
       result(items('urn:xmpp:avatar:metadata', metadata)))
   })
 
+  test('of an avatar nothing passes that has not its shape', () => {
+    const node = (name: string, inner: string): string => `<pubsub xmlns='http://jabber.org/protocol/pubsub'><items node='urn:xmpp:avatar:${name}'${inner === '' ? '/>' : `>${inner}</items>`}</pubsub>`
+    const described = (attributes: string): string =>
+      node('metadata', `<item id='${SHA1}'><metadata xmlns='urn:xmpp:avatar:metadata'${attributes === '' ? '/>' : `><info ${attributes}/></metadata>`}</item>`)
+    const answer = (name: string, sent: string): string => {
+      const court = new Court()
+      assert.equal(toAccount(court, get(node(name, `<item id='${PLAIN}'/>`))),
+        get(`<pubsub xmlns='http://jabber.org/protocol/pubsub'><items node='urn:xmpp:avatar:${name}' max_items='1'/></pubsub>`))
+      return fromAccount(court, result(sent))
+    }
+    const data = `<data xmlns='urn:xmpp:avatar:data'>${PNG}</data>`
+    assert.equal(answer('data', node('data', `<item id='${SHA1}'>${data}</item>`)), result(node('data', `<item id='${SHA1}'>${data}</item>`)))
+    assert.equal(answer('data', node('data', `<item id='${PLAIN}'>${data}</item>`)), result(node('data', '')))
+    assert.equal(answer('data', node('data', `<item id='${SHA1}'>${data.replace(PNG, `${PNG}!${PLAIN}`)}</item>`)), result(node('data', `<item id='${SHA1}'/>`)))
+    assert.equal(answer('data', node('microblog', `<item id='${SHA1}'>${data}</item>`)), result("<pubsub xmlns='http://jabber.org/protocol/pubsub'/>"))
+    const info = `id='${SHA1}' type='image/png' bytes='12'`
+    assert.equal(answer('metadata', described(`${info} width='64' height='64'`)), result(described(`${info} width='64' height='64'`)))
+    assert.equal(answer('metadata', described(`${info} width='${PLAIN}' height='${PLAIN}'`)), result(described(info)))
+    for (const part of [SHA1, 'image/png', '12']) assert.equal(answer('metadata', described(info.replace(`'${part}'`, `'${PLAIN}'`))), result(described('')))
+  })
+
   test('a node that somebody made up is not asked for', () => {
+    assert.equal(new Court().client(get(info('', ` node='https://psi-im.org#${PLAIN}'`))), NOT_FOUND)
     assert.equal(new Court().client(get(info('', ` node='${PLAIN}'`))), NOT_FOUND)
     assert.equal(new Court().client(get("<query xmlns='http://jabber.org/protocol/disco#items' node='x'/>")), NOT_FOUND)
   })
@@ -117,6 +162,11 @@ describe('questions between people\'s clients', () => {
 
   test('nothing is set, not even what may be asked', () => {
     assert.equal(toAccount(new Court(), "<iq type='set' id='1'><vCard xmlns='vcard-temp'/></iq>"), UNAVAILABLE)
+    for (const node of ['http://jabber.org/protocol/mood', 'http://jabber.org/protocol/tune', 'urn:xmpp:microblog:0', 'urn:xmpp:avatar:data']) {
+      const publish = `<pubsub xmlns='http://jabber.org/protocol/pubsub'><publish node='${node}'><item>${PLAIN}</item></publish></pubsub>`
+      assert.equal(toAccount(new Court(), `<iq type='set' id='1'>${publish}</iq>`), UNAVAILABLE)
+      assert.equal(new Court().remote(`<iq type='set' id='1'>${publish}</iq>`), UNAVAILABLE)
+    }
   })
 })
 
@@ -125,6 +175,16 @@ describe('IQs for this server', () => {
   for (const to of ['capulet.lit', 'juliet@capulet.lit', undefined]) {
     test(`to ${to ?? 'no address'} they stay as they are`, () => assert.equal(new Court().judge(set, JULIET, to, 'client'), 'untouched'))
   }
+
+  test('what the server answers for its accounts, nobody else does', () => {
+    const court = new Court()
+    assert.equal(court.judge(get(PING), JULIET, 'nurse@capulet.lit', 'client'), get(PING))
+    assert.equal(court.judge(result(''), 'nurse@capulet.lit', JULIET, 'component'), DROPPED)
+  })
+
+  test('answers to its own requests for an account are left to it', () => {
+    assert.equal(new Court().judge(result(''), ROMEO, 'juliet@capulet.lit', 'remote'), 'untouched')
+  })
 
   test('to a client, a domain served beside its own is another server', () => {
     const court = new Court()
@@ -168,6 +228,27 @@ describe('RFC 6120 §8.1.3: an answer passes for its question only', () => {
     assert.equal(court.remote(result('', 'p0')), DROPPED)
     assert.equal(court.remote(result('', 'p64')), result('', 'p64'))
     assert.equal(court.judge(result('', 'n'), ROMEO, 'nurse@capulet.lit/kitchen', 'remote'), result('', 'n'))
+  })
+
+  test('of 4096 accounts that ask, the one that asked first is forgotten; who was answered takes no room', () => {
+    const court = new Court()
+    const ask = (name: string): string => court.judge(get(PING), `${name}@capulet.lit/x`, ROMEO, 'client')
+    const answer = (name: string): string => court.judge(result(''), ROMEO, `${name}@capulet.lit/x`, 'remote')
+    for (const name of ['first', 'second']) ask(name)
+    for (let number = 0; number < 4096; number++) {
+      ask('answered' + number)
+      assert.equal(answer('answered' + number), result(''))
+    }
+    for (let number = 0; number < 4095; number++) ask('waiting' + number)
+    assert.equal(answer('second'), result(''))
+    assert.equal(answer('first'), DROPPED)
+  })
+
+  test('an error is an answer', () => {
+    const court = new Court()
+    court.client(get(PING))
+    court.remote("<iq type='error' id='q1'/>")
+    assert.equal(court.remote(result('')), DROPPED)
   })
 
   test('an error keeps condition and type', () => {

@@ -44,6 +44,27 @@ describe('RFC 6121 §4: presence', () => {
     assert.equal(new Court().judge(sent, ROMEO, 'juliet@capulet.lit', 'remote'), `<presence>${REST}</presence>`)
   })
 
+  test('to one of our accounts, a status is a message, whoever sees whom', () => {
+    const subscriber = { sees: () => true, follows: () => true }
+    assert.equal(new Court(subscriber).judge(`<presence>${STATUS}</presence>`, JULIET, 'nurse@capulet.lit', 'client'), '<presence/>')
+  })
+
+  test('a status is text and nothing else', () => {
+    assert.equal(broadcast(`<status note='${PLAIN}'>away<x xmlns='urn:example:x'>${PLAIN}</x></status>`), '<presence><status>away</status></presence>')
+  })
+
+  test('XEP-0115 §4: of capabilities all three attributes must look like it, and no other passes', () => {
+    const caps = { hash: 'sha-1', node: 'https://psi-im.org', ver: 'QgayPKawpkPSDYmwT/WM94uAlu0=' }
+    const write = (attributes: Readonly<Record<string, string>>): string =>
+      `<c xmlns='http://jabber.org/protocol/caps'${Object.entries(attributes).map(([name, value]) => ` ${name}='${value}'`).join('')}/>`
+    assert.equal(broadcast(write({ ...caps, ext: PLAIN })), `<presence>${write(caps)}</presence>`)
+    for (const name of Object.keys(caps)) assert.equal(broadcast(write({ ...caps, [name]: PLAIN })), '<presence/>')
+  })
+
+  test('§4.7.2.3: a priority is written in decimal', () => {
+    for (const value of ['', '0x10', '1e1', 'high', '-129']) assert.equal(broadcast(`<priority>${value}</priority>`), '<presence/>')
+  })
+
   for (const type of ['subscribe', 'subscribed', 'unsubscribe', 'unsubscribed', 'probe']) {
     test(`${type} carries nothing`, () => {
       const sent = `<presence type='${type}' id='a1'><show>away</show>${STATUS}${REST}${NOISE}</presence>`

@@ -85,9 +85,11 @@ const TYPES: readonly Row[] = [
 const ATTRIBUTES: readonly Row[] = [
   { channel: 'a usual id', sent: withData('', " id='prof_8f3c'"), client: 'same' },
   { channel: 'text in an id', sent: withData('', ` id='${PLAIN}'`), client: withData('') },
+  { channel: 'an id of 128 characters', sent: withData('', ` id='${'a'.repeat(128)}'`), client: 'same' },
   { channel: 'a very long id', sent: withData('', ` id='${'a'.repeat(129)}'`), client: withData('') },
   { channel: 'a language', sent: withData('', " xml:lang='en-GB'"), client: 'same' },
   { channel: 'text as language', sent: withData('', ` xml:lang='${PLAIN}'`), client: withData('') },
+  { channel: 'a very long language', sent: withData('', " xml:lang='en-meet-me-in-the-orchard'"), client: withData('') },
   { channel: 'unknown attributes', sent: withData('', ` note='${PLAIN}'`), client: withData('') },
 ]
 
@@ -96,20 +98,28 @@ const CONTENT = [
   "<reactions xmlns='urn:xmpp:reactions:0' id='1'><reaction>no</reaction></reactions>", "<reply xmlns='urn:xmpp:reply:0' to='x' id='1'/>",
   "<fallback xmlns='urn:xmpp:fallback:0' for='x'/>", "<reference xmlns='urn:xmpp:reference:0' uri='xmpp:x'/>",
   "<x xmlns='jabber:x:oob'><url>http://x</url></x>", "<retract xmlns='urn:xmpp:message-retract:1' id='1'/>",
+  "<retract xmlns='urn:xmpp:message-retract:0' id='1'/>", "<moderate xmlns='urn:xmpp:message-moderate:0'/>", "<moderate xmlns='urn:xmpp:message-moderate:1'/>",
+  "<apply-to xmlns='urn:xmpp:fasten:0' id='1'/>", "<media-sharing xmlns='urn:xmpp:sims:1'/>", "<file-sharing xmlns='urn:xmpp:sfs:0'/>",
   "<mood xmlns='http://jabber.org/protocol/mood'><text>sad</text></mood>", "<tune xmlns='http://jabber.org/protocol/tune'/>",
+  "<activity xmlns='http://jabber.org/protocol/activity'><text>sad</text></activity>", "<geoloc xmlns='http://jabber.org/protocol/geoloc'/>",
+  "<entry xmlns='urn:xmpp:microblog:0'/>", "<x xmlns='jabber:x:encrypted'>PGP</x>", "<openpgp xmlns='urn:xmpp:openpgp:0'>PGP</openpgp>",
+  "<encrypted xmlns='eu.siacs.conversations.axolotl'/>", "<encrypted xmlns='urn:xmpp:omemo:2'/>",
   "<x xmlns='jabber:x:conference' jid='a@b' reason='come'/>", "<data xmlns='http://jabber.org/protocol/ibb' sid='a' seq='0'>aGVsbG8=</data>",
   "<x xmlns='http://jabber.org/protocol/muc#user'><invite to='a@b'><reason>come</reason></invite></x>",
+  "<x xmlns='http://jabber.org/protocol/muc#user'><decline to='a@b'><reason>no</reason></decline></x>",
 ]
 
 const NOISE = [
   `<thread>${PLAIN}</thread>`, `<nick xmlns='http://jabber.org/protocol/nick'>${PLAIN}</nick>`, `<x xmlns='urn:example:x'>${PLAIN}</x>`,
-  forwarded, `<sent xmlns='urn:xmpp:carbons:2'>${forwarded}</sent>`, `<result xmlns='urn:xmpp:mam:2' id='1'>${forwarded}</result>`,
+  forwarded, `<sent xmlns='urn:xmpp:carbons:2'>${forwarded}</sent>`, `<received xmlns='urn:xmpp:carbons:2'>${forwarded}</received>`,
+  `<result xmlns='urn:xmpp:mam:2' id='1'>${forwarded}</result>`,
   "<event xmlns='http://jabber.org/protocol/pubsub#event'><items node='http://jabber.org/protocol/tune'/></event>",
   "<x xmlns='http://jabber.org/protocol/muc#user'/>", "<stanza-id xmlns='urn:xmpp:sid:0' id='1' by='x'/>",
   "<x xmlns='google:nosave' value='enabled'/>", "<record xmlns='http://jabber.org/protocol/archive' otr='require'/>",
   '<private>urn:xmpp:carbons:2</private>', `<active xmlns='http://jabber.org/protocol/chatstates'>${PLAIN}</active>`,
   "<orchard xmlns='http://jabber.org/protocol/chatstates'/>", `<attention xmlns='urn:xmpp:attention:0'>${PLAIN}</attention>`,
-  `<received xmlns='urn:xmpp:receipts' id='${PLAIN}'/>`, "<encryption xmlns='urn:xmpp:eme:0' namespace='urn:xmpp:omemo:2'/>",
+  `<received xmlns='urn:xmpp:receipts' id='${PLAIN}'/>`, `<received xmlns='urn:xmpp:receipts' id='1'>${PLAIN}</received>`,
+  "<encryption xmlns='urn:xmpp:eme:0' namespace='urn:xmpp:omemo:2'/>",
 ]
 
 const ALLOWED = [
@@ -138,6 +148,12 @@ const CHILDREN: readonly Row[] = [
   { channel: 'a chat state beside content', sent: message(ALLOWED[0] + html), client: message(ALLOWED[0] ?? '') },
   { channel: 'a name for the encryption', sent: withData(encryption.replace('/>', ` name='${PLAIN}'/>`)), client: withData(encryption) },
   { channel: 'the same child twice', sent: withData(request + request), client: withData(request) },
+  { channel: 'attributes of an allowed child', sent: withData(request.replace('/>', ` note='${PLAIN}'/>`)), client: withData(request) },
+  { channel: 'a delay without a time', sent: withData(delay.replace("1597-01-01T12:00:00Z", PLAIN)), client: withData('') },
+  {
+    channel: 'a delay by somebody', sent: withData(delay.replace("'verona.example'", `'romeo@verona.example/${PLAIN}'`)),
+    client: withData(''), remote: withData(delay),
+  },
   { channel: 'a delay with a reason', sent: withData(delay.replace('/>', `>${PLAIN}</delay>`)), client: withData(''), remote: withData(delay) },
 ]
 
@@ -168,6 +184,8 @@ describe('XEP-0163 §4.3: notifications', () => {
     assert.equal(notify(new Court(contact), metadata(info), ROMEO), DROPPED)
     assert.equal(notify(new Court(contact), event('http://jabber.org/protocol/mood', `<mood>${PLAIN}</mood>`)), DROPPED)
     assert.equal(new Court(contact).client(metadata(info)), DROPPED)
+    assert.equal(notify(new Court(contact), metadata(info), 'verona.example'), DROPPED)
+    assert.equal(new Court(contact).judge(metadata(info), 'nurse@capulet.lit', 'juliet@capulet.lit', 'component'), DROPPED)
   })
 })
 
@@ -180,6 +198,13 @@ describe('fragments', () => {
     const stanzas = series.map((text, index) => `<message type='chat' id='${index}'>${body(text)}</message>`)
     for (const stanza of stanzas.slice(0, -1)) assert.equal(court.client(stanza), 'held')
     assert.equal(court.client(stanzas.at(-1) ?? ''), stanzas.join(''))
+  })
+
+  test('that come to nothing are refused once', () => {
+    const court = new Court()
+    const [, , , fourth = ''] = series
+    const verdicts = [first, third, second, fourth].map((text) => court.client(message(body(text))))
+    assert.deepEqual(verdicts.slice(0, 3), ['held', REFUSED, DROPPED])
   })
 
   test('that never become whole are forgotten after 60 s', () => {
@@ -250,6 +275,7 @@ describe('refusals', () => {
     const court = new Court()
     assert.equal(court.remote(message(body(PLAIN))), REFUSED_REMOTE)
     assert.equal(court.remote(message(body(PLAIN))), DROPPED)
+    assert.equal(court.judge(message(body(PLAIN)), 'romeo@verona.example/street', 'juliet@capulet.lit', 'remote'), DROPPED)
     assert.equal(court.judge(message(body(PLAIN)), ROMEO, 'nurse@capulet.lit', 'remote'), REFUSED_REMOTE)
     court.clock.advance(29_999)
     assert.equal(court.remote(message(body(PLAIN))), DROPPED)
