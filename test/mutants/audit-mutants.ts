@@ -47,7 +47,7 @@ export const AUDIT_MUTANTS: readonly Mutant[] = [
   ),
   ...mutantsOf('src/policy/message-judgement.ts', ['test/policy/otr-audit.test.ts'],
     ['messages are audited', 'this.#audit?.passes(envelope, message) ?? true', 'true'],
-    ['messages in fragments are audited', "case 'released': return this.#judgeEncoded(envelope, outcome.message, outcome.stanzas.map(({ element: held }) => held))",
-      "case 'released': return { deliver: outcome.stanzas.map(({ element: held }) => held) }"],
+    ['messages in fragments are audited', 'return this.#judgeEncoded(envelope, outcome.message, outcome.stanzas.map(({ element: held }) => held))',
+      'return { deliver: outcome.stanzas.map(({ element: held }) => held) }'],
   ),
 ]
