@@ -1,4 +1,4 @@
-import { createHash, createPrivateKey, createPublicKey, generateKeyPairSync, randomBytes } from 'node:crypto'
+import { createHash, createPrivateKey, createPublicKey, generateKeyPairSync, randomBytes, type KeyObject } from 'node:crypto'
 import { chmodSync, closeSync, fsyncSync, mkdirSync, openSync, readdirSync, readFileSync, renameSync, rmSync, writeSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { onionAddress } from './onion-address.ts'
@@ -31,10 +31,10 @@ export function loadOrCreateOnionKey(directory: string): { readonly address: str
 }
 
 export function createOnionKey(): OnionKey {
-  const { privateKey } = generateKeyPairSync('ed25519')
-  const { d, x } = privateKey.export({ format: 'jwk' })
-  if (d === undefined || x === undefined) throw new Error('no raw ed25519 key') // RFC 8037 §2: both are always there
-  return { publicKey: Buffer.from(x, 'base64url'), expandedSecretKey: expand(Buffer.from(d, 'base64url')) }
+  const { privateKey, publicKey } = generateKeyPairSync('ed25519')
+  // DER, not JWK: on Node 20 an export as JWK has been seen not to return. RFC 8410 §4, §7: the raw key stands last.
+  const seed = privateKey.export({ format: 'der', type: 'pkcs8' }).subarray(-KEY_BYTES)
+  return { publicKey: rawPublicKey(publicKey), expandedSecretKey: expand(seed) }
 }
 
 /** Reads the two key files that tor reads, and checks that they belong together. @throws TorError */
@@ -105,6 +105,7 @@ function expand(seed: Uint8Array): Buffer {
 
 const PRIME = 2n ** 255n - 19n
 /** RFC 8410 §7: what precedes the 32 bytes of an X25519 private key in PKCS #8. */
+const KEY_BYTES = 32
 const X25519_PREFIX = Buffer.from('302e020100300506032b656e04220420', 'hex')
 
 /**
@@ -114,8 +115,7 @@ const X25519_PREFIX = Buffer.from('302e020100300506032b656e04220420', 'hex')
  */
 function belongsTo(expandedSecretKey: Buffer, publicKey: Buffer): boolean {
   const der = Buffer.concat([X25519_PREFIX, expandedSecretKey.subarray(0, 32)])
-  const { x } = createPublicKey(createPrivateKey({ key: der, format: 'der', type: 'pkcs8' })).export({ format: 'jwk' })
-  const u = littleEndian(Buffer.from(x ?? '', 'base64url'))
+  const u = littleEndian(rawPublicKey(createPublicKey(createPrivateKey({ key: der, format: 'der', type: 'pkcs8' }))))
   const y = littleEndian(publicKey) & (2n ** 255n - 1n)
   return (u * (1n - y) - (1n + y)) % PRIME === 0n
 }
@@ -149,4 +149,9 @@ function syncFolder(directory: string): void {
 
 function codeOf(cause: unknown): string {
   return cause instanceof Error && 'code' in cause && typeof cause.code === 'string' ? cause.code : 'unknown error'
+}
+
+/** Of an ed25519 or X25519 key. */
+function rawPublicKey(key: KeyObject): Buffer {
+  return key.export({ format: 'der', type: 'spki' }).subarray(-KEY_BYTES)
 }
