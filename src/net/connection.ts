@@ -16,7 +16,7 @@ export interface ConnectionOwner {
 /** How the bytes are protected on their way: not at all, by TLS, or by an onion circuit from end to end. */
 export type Protection = 'none' | 'tls' | 'onion'
 
-/** What is spoken inside TLS, by its name in ALPN (XEP-0368 §4). A server that calls is asked for its certificate. */
+/** What is spoken inside TLS, by its name in ALPN (XEP-0368 §3). A server that calls is asked for its certificate. */
 export type TlsProtocol = 'xmpp-client' | 'xmpp-server'
 
 /** More certificates than any chain has; OpenSSL's limit is 100 kB for all of them. */
@@ -104,7 +104,7 @@ export class Connection {
       requestCert: protocol === 'xmpp-server',
       rejectUnauthorized: false,
       ...(choose === undefined ? {} : {
-        ALPNProtocols: [protocol], // XEP-0368 §4; a peer that offers other protocols alone gets an alert
+        ALPNProtocols: [protocol], // XEP-0368 §3; a peer that offers other protocols alone gets an alert
         SNICallback: (serverName, answer) => {
           const chosen = choose(serverName)
           if (chosen === undefined) return answer(new Error('no such name here'))

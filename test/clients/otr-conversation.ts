@@ -1,4 +1,5 @@
 import otr, { type DSA, type OTR } from 'otr'
+import './otr-numbers.ts'
 import type { XmppClient } from './xmpp-client.ts'
 
 /** Longer than any test; a timer takes no more. */

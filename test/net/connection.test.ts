@@ -109,7 +109,7 @@ describe('TLS on a connection', () => {
   for (const [what, options] of [
     ['RFC 8996: TLS 1.1 is refused', { minVersion: 'TLSv1.1', maxVersion: 'TLSv1.1', ciphers: 'DEFAULT:@SECLEVEL=0' }],
     ['RFC 7590 §3: a cipher without forward secrecy is refused', { maxVersion: 'TLSv1.2', ciphers: 'AES128-GCM-SHA256' }],
-    ['XEP-0368 §4: a client that offers other protocols alone is refused', { ALPNProtocols: ['h2'] }],
+    ['XEP-0368 §3: a client that offers other protocols alone is refused', { ALPNProtocols: ['h2'] }],
     ['a server name that is not served here is refused', { servername: 'montague.lit' }],
   ] as const) {
     test(what, async () => {

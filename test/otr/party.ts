@@ -1,21 +1,6 @@
-import { createRequire } from 'node:module'
 import otr, { type DSA, type OTR } from 'otr'
+import '../clients/otr-numbers.ts'
 import { readVectors } from './vectors.ts'
-
-/*
- * npm's otr writes the revealed key as a number. Once in 256 times it begins with a zero byte, which is then left out,
- * and what is sent is no OTR. Tests draw again.
- */
-const numbers = createRequire(import.meta.url)('otr/vendor/bigint.js') as {
-  randBigInt: (bits: number) => unknown
-  readonly bitSize: (number: unknown) => number
-}
-const { randBigInt, bitSize } = numbers
-numbers.randBigInt = (bits) => {
-  let number = randBigInt(bits)
-  while (bits === 128 && bitSize(number) <= 120) number = randBigInt(bits)
-  return number
-}
 
 /** Keys that were made once (record-ping-pong.ts), as each takes seconds; they protect nothing. */
 export const KEYS: readonly DSA[] = readVectors<{ readonly dsa: string }>('keys.jsonl').map(({ dsa }) => otr.DSA.parsePrivate(dsa))

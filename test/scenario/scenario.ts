@@ -46,9 +46,10 @@ export class Scenario {
   }
 
   /** As tor connects for a client that comes by that circuit. */
-  async rawOnion(index: number, circuit = 31): Promise<RawStream> {
-    const stream = await RawStream.open({ path: join(this.runtime, `c2s-${index}.sock`) })
-    return stream.send(`PROXY TCP6 fc00:dead:beef:4dad::0:${circuit.toString(16)} ::1 ${circuit} 5222\r\n`)
+  async rawOnion(index: number, kind: 'c2s' | 's2s' = 'c2s', circuit = 31): Promise<RawStream> {
+    const stream = await RawStream.open({ path: join(this.runtime, `${kind}-${index}.sock`) })
+    const port = kind === 'c2s' ? 5222 : 5269
+    return stream.send(`PROXY TCP6 fc00:dead:beef:4dad::0:${circuit.toString(16)} ::1 ${circuit} ${port}\r\n`)
   }
 
   async stop(): Promise<void> {
