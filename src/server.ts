@@ -124,8 +124,11 @@ async function buildDoors(house: House, runtime: string, federation: Federation)
   return {
     liveness,
     certificates: new CertificateWatch([...identities.values()], clock, log),
-    listeners: config.listeners.map(({ kind, address, port, domains }) =>
-      new Ingress({ kind, address: { host: address, port }, domains: serving(domains) }, settings, admission, reception)),
+    listeners: config.listeners.map(({ kind, address, port, domains }) => {
+      const listener = { kind, address: { host: address, port }, domains: serving(domains) }
+      const isForServers = kind === 's2s' || kind === 's2s-tls'
+      return isForServers ? federation.ingress(listener, house.installation) : new Ingress(listener, settings, admission, reception)
+    }),
     onions: onionDomains(house).flatMap((domain, index) => {
       const kind = config.tor.control === '' ? 'onion' : 'onion-unnamed'
       const domains = serving([domain.label])

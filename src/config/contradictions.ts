@@ -6,7 +6,7 @@ import type { Config, ListenerConfig } from './schema.ts'
 
 /** What is wrong between values that are each right by themselves, and with the files that they name. */
 export function contradictions(config: Config, now: number): Complaint[] {
-  return [...ofDomains(config, now), ...ofListeners(config), ...ofKeys(config), ...ofTor(config), ...ofLimits(config)]
+  return [...ofDomains(config, now), ...ofListeners(config), ...ofKeys(config), ...ofTor(config), ...ofServers(config), ...ofLimits(config)]
 }
 
 function ofDomains({ domains }: Config, now: number): Complaint[] {
@@ -98,16 +98,8 @@ function ofKeys({ keys }: Config): Complaint[] {
   return complaints
 }
 
-function ofTor({ tor, s2s }: Config): Complaint[] {
-  const complaints: Complaint[] = []
-  const reason = tor.torrc === '' ? undefined : unreadable(tor.torrc)
-  if (reason !== undefined) {
-    complaints.push({
-      key: 'tor.torrc',
-      problem: `${tor.torrc} cannot be read (${reason})`,
-      remedy: 'Name a file that this user may read, or remove the line',
-    })
-  }
+function ofTor({ tor }: Config): Complaint[] {
+  const complaints = ofOptionalFile('tor.torrc', tor.torrc)
   if (tor.required && !tor.enabled) {
     complaints.push({
       key: 'tor.required',
@@ -115,6 +107,11 @@ function ofTor({ tor, s2s }: Config): Complaint[] {
       remedy: 'Set tor.enabled = true, or remove this line',
     })
   }
+  return complaints
+}
+
+function ofServers({ tor, s2s, listeners }: Config): Complaint[] {
+  const complaints = ofOptionalFile('s2s.authorities', s2s.authorities)
   if (!tor.enabled && Object.keys(s2s.onion_map).length > 0) {
     complaints.push({
       key: 's2s.onion_map',
@@ -122,7 +119,21 @@ function ofTor({ tor, s2s }: Config): Complaint[] {
       remedy: 'Set tor.enabled = true, or remove the map',
     })
   }
+  const idle = s2s.enabled ? -1 : listeners.findIndex(({ kind }) => kind === 's2s' || kind === 's2s-tls')
+  if (idle >= 0) {
+    complaints.push({
+      key: `listeners[${idle}].kind`,
+      problem: 'it is for other servers, and s2s.enabled is false',
+      remedy: 'Remove this listener, or set s2s.enabled = true',
+    })
+  }
   return complaints
+}
+
+function ofOptionalFile(key: string, file: string): Complaint[] {
+  const reason = file === '' ? undefined : unreadable(file)
+  if (reason === undefined) return []
+  return [{ key, problem: `${file} cannot be read (${reason})`, remedy: 'Name a file that this user may read, or remove the line' }]
 }
 
 function ofLimits({ limits }: Config): Complaint[] {

@@ -25,8 +25,15 @@ const resolver = z.string().transform((text, context) => {
   return complain(context, [], 'no resolver', '"IP:port", IPv6 in brackets: "9.9.9.9:53", "[2620:fe::fe]:53"')
 })
 
-/** Resolvers that are asked through Tor, in this order. */
+/** Resolvers of DNS, asked in this order. */
 export const resolvers = z.array(resolver).max(MOST_RESOLVERS).default([])
+
+/** Domains of others that need no valid certificate: dialback alone is their proof. */
+export const unverified = z.array(z.string()).max(1000).default([]).transform((given, context) => given.map((text, index) => {
+  const name = domainName(text)
+  if (typeof name === 'string' && name !== ONION) return name
+  return complain(context, [index], 'no DNS name', 'the DNS name of a domain that is not yours')
+}))
 
 /**
  * Domains of others whose servers are reached at an onion address: "example.org" = "<56 characters>.onion", with ":port"
@@ -53,7 +60,7 @@ function isPort(port: number): boolean {
   return port > 0 && port <= 65_535
 }
 
-function complain(context: z.RefinementCtx, path: string[], message: string, form: string): never {
+function complain(context: z.RefinementCtx, path: (string | number)[], message: string, form: string): never {
   context.addIssue({ code: 'custom', message, path, params: { form } })
   return z.NEVER
 }

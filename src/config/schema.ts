@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { LOG_LEVELS } from '../log.ts'
 import { domainName, ONION } from './domain-name.ts'
-import { FEDERATION_POLICIES, onionMap, resolvers, type FederationPolicy } from './federation.ts'
+import { FEDERATION_POLICIES, onionMap, resolvers, unverified, type FederationPolicy } from './federation.ts'
 
 type Units = Readonly<Record<string, number>>
 const TIMES: Units = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 }
@@ -62,7 +62,7 @@ const domain = z.strictObject({
 }).transform((given) => ({ ...given, onion_service: given.onion_service ?? given.name === ONION }))
 
 const listener = z.strictObject({
-  kind: z.enum(['c2s', 'c2s-tls']),
+  kind: z.enum(['c2s', 'c2s-tls', 's2s', 's2s-tls']),
   address: z.string().default('127.0.0.1'),
   port,
   domains: z.array(name).min(1).optional(),
@@ -99,7 +99,14 @@ const file = z.strictObject({
     idle_close: duration('10m'),
     queue_stanzas: count(100, 1, 100_000),
     queue_bytes: size('1MB', '10kB'),
+    unacknowledged_stanzas: count(1000, 1, 100_000),
+    unacknowledged_bytes: size('4MB', '10kB'),
     streams: count(1000),
+    streams_per_domain: count(8, 1, 1000),
+    rate: size('256kB', '1kB'),
+    authorities: path,
+    unverified,
+    direct_resolvers: resolvers,
     resolvers,
     onion_map: onionMap,
   }).prefault({}),

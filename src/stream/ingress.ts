@@ -4,14 +4,16 @@ import { Listener, networkConnection, type ListenAddress } from '../net/listener
 import { ProxyLine } from '../net/proxy-protocol.ts'
 import type { TlsIdentity } from '../net/tls.ts'
 import { serialize } from '../xml/serialize.ts'
+import { domainpart } from '../xmpp/domainpart.ts'
 import { StreamError } from '../xmpp/stream-error.ts'
 import { STREAM_END, streamHeader } from '../xmpp/stream-header.ts'
 import type { Admission, Place } from './admission.ts'
+import { tlsProtocol } from './starttls.ts'
 import { Stream, type StreamOwner, type StreamSettings } from './stream.ts'
 
 export interface IngressSettings {
   /** 'onion-unnamed': behind a tor that is not ours, which does not say which circuit a connection comes by. */
-  readonly kind: 'c2s' | 'c2s-tls' | 'onion' | 'onion-unnamed'
+  readonly kind: 'c2s' | 'c2s-tls' | 's2s' | 's2s-tls' | 'onion' | 'onion-unnamed'
   readonly address: ListenAddress
   /** The domains that can be reached here, each with its own certificate; the first is meant where TLS names none. */
   readonly domains: ReadonlyMap<string, TlsIdentity>
@@ -63,7 +65,7 @@ export class Ingress {
   #accept(socket: Socket): void {
     if (this.#settings.kind === 'onion') this.#awaitProxyLine(socket)
     else if (this.#settings.kind === 'onion-unnamed') this.#open(new Connection(socket, undefined, true), undefined)
-    else if (this.#settings.kind === 'c2s-tls') this.#startTls(networkConnection(socket))
+    else if (this.#settings.kind.endsWith('-tls')) this.#startTls(networkConnection(socket))
     else this.#open(networkConnection(socket), undefined)
   }
 
@@ -95,7 +97,9 @@ export class Ingress {
     const place = this.#admission.enter(connection.peer)
     if (place === undefined) return connection.destroy()
     const deadline = this.#stream.clock.after(OPENING_MILLISECONDS, () => connection.destroy())
-    connection.startTls(first, (serverName) => domains.get(serverName.toLowerCase())).then((secured) => {
+    // Names in TLS are in A-labels, ours as in JIDs.
+    const choose = (serverName: string): TlsIdentity | undefined => domains.get(domainpart(serverName) ?? '')
+    connection.startTls(first, choose, tlsProtocol(this.#stream.contentNamespace)).then((secured) => {
       deadline.cancel()
       if (secured) this.#serve(connection, place)
       else place.leave()

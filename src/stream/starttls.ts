@@ -1,3 +1,4 @@
+import type { TlsProtocol } from '../net/connection.ts'
 import { element } from '../xml/element.ts'
 import { NS_SERVER, NS_TLS } from '../xmpp/namespaces.ts'
 import { StreamError } from '../xmpp/stream-error.ts'
@@ -26,7 +27,11 @@ export const starttls: StreamFeature<Stream> = {
     if (stream.stopParsing() > 0) throw new StreamError('policy-violation', 'Bytes came before TLS was started.')
     stream.send(element(NS_TLS, 'proceed'))
     stream.flush()
-    const protocol = stream.settings.contentNamespace === NS_SERVER ? 'xmpp-server' : 'xmpp-client'
-    return await connection.startTls(identity, undefined, protocol) ? 'restart' : 'pending'
+    return await connection.startTls(identity, undefined, tlsProtocol(stream.settings.contentNamespace)) ? 'restart' : 'pending'
   },
+}
+
+/** What is spoken inside TLS on streams of that kind. */
+export function tlsProtocol(contentNamespace: string): TlsProtocol {
+  return contentNamespace === NS_SERVER ? 'xmpp-server' : 'xmpp-client'
 }
