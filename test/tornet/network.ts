@@ -138,6 +138,8 @@ function relayLines({ nickname, folder, ports }: Relay, address: string): string
     `Nickname ${nickname}`, 'ContactInfo none', `DataDirectory ${folder}`, 'Log notice stdout', 'SafeLogging 0', 'LogTimeGranularity 1',
     `Address ${address}`, `ORPort ${address}:${ports.onion}`, 'AssumeReachable 1', 'SocksPort 0', 'DirCache 1',
     'ExitRelay 1', 'ExitPolicy accept *:*', 'NumCPUs 1', 'AvoidDiskWrites 1', 'ShutdownWaitLength 0',
+    // Here all clients have one address, and a relay would take them for one that floods it.
+    'DoSCircuitCreationEnabled 0', 'DoSConnectionEnabled 0', 'DoSStreamCreationEnabled 0',
   ]
 }
 

@@ -7,7 +7,7 @@ const MIDNIGHT = Date.UTC(2026, 0, 1)
 
 test('the network starts so many seconds before a boundary as the first consensus needs, and more when it fails', () => {
   for (let now = NOON; now < NOON + 30_000; now += 137) {
-    for (const [attempt, [period, lead]] of [[5, 6.5], [5, 6.5], [5, 6.5], [10, 11.5], [20, 21.5]].entries()) {
+    for (const [attempt, [period, lead]] of [[5, 5.8], [5, 5.8], [5, 5.8], [10, 10.8], [20, 20.8]].entries()) {
       const timing = schedule(now, attempt)
       assert.ok(timing !== undefined && period !== undefined && lead !== undefined)
       assert.equal(Math.round(now + timing.wait + lead * 1000) % (period * 1000), 0)

@@ -2,17 +2,19 @@
  * When the authority votes. All of this was measured, with tor 0.4.9:
  *
  * - the first consensus comes at a multiple of the initial interval of the wall clock, and holds those relays that
- *   have told of themselves 4 s earlier. A boundary less than 2 s after the start is skipped, one later than 5.5 s
- *   after it has all relays on an idle machine; in between the consensus is a partial one, which then stands until the
- *   second. So a network starts 1.5 s before a boundary, some times, and then with more time until the next. With the
- *   longer intervals relays look for the consensus less often: they are up some 16 s after it, not 1 to 8;
+ *   have told of themselves before the vote, 2 s earlier (4 s with the longer intervals). An authority looks for its
+ *   next boundary 1 s after it is up, so one within that second is past for it, however fast the machine is, and one
+ *   5.5 s after the start has all relays on an idle machine; in between the consensus is a partial one, which then
+ *   stands until the second. So a network starts 0.8 s before a boundary, some times, and then with more time until
+ *   the next. With the longer intervals relays look for the consensus less often: they are up some 16 s after it, not
+ *   1 to 8;
  * - after the second consensus new clients of so small a network hang for more than a minute. It is put as far away
  *   as possible: 24 h must be a multiple of the interval, whose boundaries count from midnight, UTC; and intervals of
  *   more than 90 minutes make services complain (24 of them must stay below 2^17 s). Midnight is a boundary of all:
  *   a network that starts shortly before it is good for less than half an hour.
  */
-const QUICK = { initial: 5, lead: 6.5 } as const
-const ATTEMPTS = [QUICK, QUICK, QUICK, { initial: 10, lead: 11.5 }, { initial: 20, lead: 21.5 }] as const
+const QUICK = { initial: 5, lead: 5.8 } as const
+const ATTEMPTS = [QUICK, QUICK, QUICK, { initial: 10, lead: 10.8 }, { initial: 20, lead: 20.8 }] as const
 const INTERVALS = [2700, 2880, 3200, 3456, 3600, 4320, 4800, 5400] as const
 
 export interface Schedule {
