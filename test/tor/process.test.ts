@@ -64,9 +64,10 @@ test('tor\'s log is cut when it has grown beyond 1 MB', { skip: withoutTor, time
   const clock = new TestClock()
   const tor = await TorProcess.spawn('tor', files, offline, clock)
   t.after(() => tor.stop())
-  truncateSync(files.log, 1024 * 1024)
+  const kept = 1000 * 1024 // tor may be saying something at this moment: there must be room for that, too
+  truncateSync(files.log, kept)
   clock.advance(10 * 60_000)
-  assert.ok(statSync(files.log).size >= 1024 * 1024, 'up to 1 MB it is kept')
+  assert.ok(statSync(files.log).size >= kept, 'up to 1 MB it is kept')
   truncateSync(files.log, 2 * 1024 * 1024)
   clock.advance(10 * 60_000)
   assert.ok(statSync(files.log).size < 1024 * 1024)
