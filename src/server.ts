@@ -19,8 +19,8 @@ import { ControlSocket } from './operate/control-socket.ts'
 import { listenRemedy } from './operate/failure.ts'
 import { onionCommands } from './operate/onion.ts'
 import { CommandError } from './routing/command-error.ts'
-import type { ServedDomain, ServedDomains } from './routing/domains.ts'
-import { OnionDial, SERVER_PORT } from './s2s/dial.ts'
+import type { ServedDomain } from './routing/domains.ts'
+import { NetworkDial, SERVER_PORT } from './s2s/dial.ts'
 import { Federation } from './s2s/federation.ts'
 import { Admission } from './stream/admission.ts'
 import type { StreamFeature } from './stream/feature.ts'
@@ -32,6 +32,7 @@ import { starttls } from './stream/starttls.ts'
 import type { Stream, StreamSettings } from './stream/stream.ts'
 import type { OnionServiceSpec } from './tor/onion-service.ts'
 import { Tor } from './tor/tor.ts'
+import { isUnderOnion } from './xmpp/domainpart.ts'
 import { NS_CLIENT } from './xmpp/namespaces.ts'
 import { StreamError } from './xmpp/stream-error.ts'
 
@@ -54,15 +55,17 @@ export interface RunningServer {
 export async function startServer(config: Config, announcer: Announcer, { lenient = false } = {}): Promise<RunningServer> {
   const log = createLog(config.log)
   const runtime = makeRuntimeDirectory(config)
-  const built: { tor?: Tor; house?: House } = {}
+  const built: { tor?: Tor; house?: House; doors?: Doors } = {}
   const federation = new Federation({
     config, clock: systemClock, log,
-    dial: (domains) => dialOnions(config, domains, () => built.tor),
+    dial: (domains) => new NetworkDial({ config, domains, socks: () => built.tor?.socks, clock: systemClock }),
+    identityOf: (local) => isUnderOnion(local) ? undefined : built.doors?.identities.get(local),
     mayConnect: (domain) => built.house?.remoteDomains.mayConnect(domain) ?? false,
   })
   const house = built.house = await openHouse(config, systemClock, log, [onionCommands(() => built.tor?.status), federation.extension])
+  house.remoteDomains.onChange = () => federation.recheck()
   try {
-    const doors = await buildDoors(house, runtime, federation)
+    const doors = built.doors = await buildDoors(house, runtime, federation)
     const tor = built.tor = buildTor(house, runtime, announcer)
     const server = new Lifetimes([
       { name: 'store', stop: () => house.close() },
@@ -104,6 +107,8 @@ interface Doors {
   /** For clients and for servers. */
   readonly onions: readonly Ingress[]
   readonly liveness: Liveness
+  /** The certificate of each domain, by its name. */
+  readonly identities: ReadonlyMap<string, TlsIdentity>
   readonly certificates: CertificateWatch
 }
 
@@ -123,6 +128,7 @@ async function buildDoors(house: House, runtime: string, federation: Federation)
   const reception: Reception = (domains) => new Visitor(domains)
   return {
     liveness,
+    identities: new Map([...identities].map(([{ name }, identity]) => [name, identity])),
     certificates: new CertificateWatch([...identities.values()], clock, log),
     listeners: config.listeners.map(({ kind, address, port, domains }) => {
       const listener = { kind, address: { host: address, port }, domains: serving(domains) }
@@ -133,7 +139,7 @@ async function buildDoors(house: House, runtime: string, federation: Federation)
       const kind = config.tor.control === '' ? 'onion' : 'onion-unnamed'
       const domains = serving([domain.label])
       const forClients = new Ingress({ kind, address: { socket: onionSocket(runtime, 'c2s', index) }, domains }, settings, admission, reception)
-      if (!federates(config, domain)) return [forClients]
+      if (!config.s2s.enabled) return [forClients]
       const forServers = { kind, address: { socket: onionSocket(runtime, 's2s', index) }, domains } as const
       return [forClients, federation.ingress(forServers, house.installation)]
     }),
@@ -173,7 +179,7 @@ function buildTor(house: House, runtime: string, announcer: Announcer): Tor {
     directory: onionDirectory(config, domain.label),
     ports: [
       { virtual: CLIENT_PORT, socket: onionSocket(runtime, 'c2s', index) },
-      ...federates(config, domain) ? [{ virtual: SERVER_PORT, socket: onionSocket(runtime, 's2s', index) }] : [],
+      ...config.s2s.enabled ? [{ virtual: SERVER_PORT, socket: onionSocket(runtime, 's2s', index) }] : [],
     ],
   }))
   return new Tor({ options: config.tor, directory: join(config.files.data, 'tor'), runtime }, services, {
@@ -191,23 +197,6 @@ function onionDomains({ config, domains }: House): readonly (ServedDomain & { re
 /** Behind the onion of the domain with that index; only tor connects to it. */
 function onionSocket(runtime: string, use: 'c2s' | 's2s', index: number): string {
   return join(runtime, `${use}-${index}.sock`)
-}
-
-/** Other servers call a domain back at its name: where that is its onion address, tor is enough for it. */
-function federates({ s2s, tor }: Config, { name, onionAddress }: ServedDomain): boolean {
-  return s2s.enabled && tor.enabled && name === onionAddress
-}
-
-function dialOnions(config: Config, domains: ServedDomains, tor: () => Tor | undefined): OnionDial {
-  return new OnionDial({
-    socks: () => tor()?.socks,
-    isOnion: (local) => {
-      const domain = domains.get(local)
-      return domain !== undefined && federates(config, domain)
-    },
-    clock: systemClock,
-    milliseconds: Math.ceil(config.s2s.time_to_connect / 3), // twice, and a third for what is said then
-  })
 }
 
 async function open({ listeners, onions }: Doors, config: Config, announcer: Announcer, lenient: boolean): Promise<void> {

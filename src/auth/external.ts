@@ -1,4 +1,5 @@
 import { isUtf8 } from 'node:buffer'
+import { isUnderOnion } from '../xmpp/domainpart.ts'
 import { Jid } from '../xmpp/jid.ts'
 import { failure, type Credential, type Mechanism, type Mechanisms, type SaslContext, type SaslExchange, type SaslStep } from './mechanism.ts'
 
@@ -53,8 +54,4 @@ export class ServerMechanisms implements Mechanisms {
     const external = new External(credential)
     return name === external.name && offered.includes(name) ? external.start() : undefined
   }
-}
-
-function isUnderOnion(domain: string): boolean {
-  return domain === 'onion' || domain.endsWith('.onion')
 }

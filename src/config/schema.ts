@@ -101,6 +101,7 @@ const file = z.strictObject({
     queue_bytes: size('1MB', '10kB'),
     unacknowledged_stanzas: count(1000, 1, 100_000),
     unacknowledged_bytes: size('4MB', '10kB'),
+    time_to_acknowledge: duration('60s'),
     streams: count(1000),
     streams_per_domain: count(8, 1, 1000),
     rate: size('256kB', '1kB'),

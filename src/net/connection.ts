@@ -116,11 +116,16 @@ export class Connection {
   }
 
   /**
-   * Speaks TLS from here on, as the side that called; `name` is the domain that was called, said in the hello. Resolves
-   * as `startTls`. What the other side shows is not judged here: see `peerChain`.
+   * Speaks TLS from here on, as the side that called; `name` is the domain that was called, in A-labels, said in the
+   * hello. Resolves as `startTls`. `identity` is shown to whoever asks for it; `protocol` is said where TLS begins with
+   * the first byte (XEP-0368 §3). What the other side shows is not judged here: see `peerChain`.
    */
-  callTls(name: string): Promise<boolean> {
-    return this.#shakeHands(connectTls({ ...CALLING, socket: this.#release(), servername: name }), 'secureConnect')
+  callTls(name: string, identity?: TlsIdentity, protocol?: TlsProtocol): Promise<boolean> {
+    return this.#shakeHands(connectTls({
+      ...CALLING, socket: this.#release(), servername: name,
+      ...(identity === undefined ? {} : { secureContext: identity.context }),
+      ...(protocol === undefined ? {} : { ALPNProtocols: [protocol] }),
+    }), 'secureConnect')
   }
 
   /**

@@ -3,6 +3,7 @@ import { domainToASCII } from 'node:url'
 import type { Endpoint, FederationPolicy } from '../config/federation.ts'
 import type { ServiceRecord } from '../net/resolver.ts'
 import { isOnionAddress } from '../tor/onion-address.ts'
+import { isUnderOnion } from '../xmpp/domainpart.ts'
 import { orderByWeight } from './srv-order.ts'
 
 /**
@@ -22,7 +23,7 @@ import { orderByWeight } from './srv-order.ts'
 export function decide(question: DestinationQuestion): Decision {
   const { remote, settings } = question
   const name = domainToASCII(remote)
-  if (isOnion(name)) {
+  if (isUnderOnion(name)) {
     // Names below an address are the same service (rend-spec-v3), and its key answers for them.
     const address = name.split('.').slice(-2).join('.')
     if (!isOnionAddress(address)) return refused('no-such-name')
@@ -111,7 +112,7 @@ function clearnet(question: DestinationQuestion, name: string): Decision {
   const { local, policy, settings, found } = question
   if (policy === 'refuse') return refused('policy')
   // The configuration does not let an onion domain be direct. It is decided here once more, as here it would happen.
-  const via = isOnion(local) ? 'tor' : policy
+  const via = isUnderOnion(local) ? 'tor' : policy
   if (via === 'tor' && !settings.tor) return refused('no-tor')
   if (via === 'tor' && !settings.resolvers) return refused('no-resolvers')
   const isolation = isolationOf(question)
@@ -127,8 +128,8 @@ function clearnet(question: DestinationQuestion, name: string): Decision {
   }
   const routes = orderByWeight(records, question.random).flatMap(({ target, port, tls }): Route[] => {
     // RFC 7686 §2: an onion is never looked up. One that DNS names is only a way there: the certificate is the proof.
-    const way = isOnion(target) ? 'tor' : via
-    const callable = isOnion(target) ? isOnionAddress(target) && settings.tor : isPublicName(target)
+    const way = isUnderOnion(target) ? 'tor' : via
+    const callable = isUnderOnion(target) ? isOnionAddress(target) && settings.tor : isPublicName(target)
     return callable && port > 0 ? [{ via: way, host: target, port, tls, proof: 'certificate', isolation }] : []
   })
   // No fallback here: RFC 6120 §3.2.1 and XEP-0368 §5 where the target is ".", and §3.2.1 where records lead nowhere.
@@ -154,10 +155,6 @@ function refused(reason: RefusalReason): Decision {
 /** Names hold no spaces, so no two pairs have the same text. */
 function isolationOf({ local, remote }: DestinationQuestion): string {
   return `${local} ${remote}`
-}
-
-function isOnion(name: string): boolean {
-  return name.endsWith('.onion') || name === 'onion'
 }
 
 /**

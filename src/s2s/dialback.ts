@@ -1,7 +1,7 @@
 import { createHash, createHmac, randomBytes, timingSafeEqual } from 'node:crypto'
 import { element, type Element } from '../xml/element.ts'
 import { Jid } from '../xmpp/jid.ts'
-import { NS_DIALBACK, NS_STANZA_ERRORS } from '../xmpp/namespaces.ts'
+import { NS_DIALBACK, NS_SERVER, NS_STANZA_ERRORS } from '../xmpp/namespaces.ts'
 import { StanzaError } from '../xmpp/stanza-error.ts'
 import { StreamError } from '../xmpp/stream-error.ts'
 
@@ -80,9 +80,8 @@ export function request(name: 'result' | 'verify', from: string, to: string, key
 export function answer(name: 'result' | 'verify', from: string, to: string, judgement: Judgement, id?: string): Element {
   if (!(judgement instanceof StanzaError)) return element(NS_DIALBACK, name, { from, to, id, type: judgement })
   return element(NS_DIALBACK, name, { from, to, id, type: 'error' },
-    element(NS_DIALBACK, 'error', { type: judgement.type }, element(NS_STANZA_ERRORS, judgement.condition)))
+    element(NS_SERVER, 'error', { type: judgement.type }, element(NS_STANZA_ERRORS, judgement.condition)))
 }
-
 
 /** What we say, as the authoritative server of `ours`, to whoever asks whether a key is ours (XEP-0220 §2.1.3). */
 export function authoritativeAnswer(secrets: DialbackSecrets, ours: string, { from, to, id, key }: DialbackElement): Element {

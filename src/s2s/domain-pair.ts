@@ -1,80 +1,71 @@
 import type { Timer } from '../clock.ts'
-import type { Config } from '../config/schema.ts'
-import { Envelope } from '../routing/envelope.ts'
-import type { StanzaRouter } from '../routing/extension.ts'
-import type { Place } from '../stream/admission.ts'
-import { Stream, type OpenedDomain, type StreamOwner, type StreamSettings } from '../stream/stream.ts'
-import type { Element } from '../xml/element.ts'
-import type { StreamHeader } from '../xml/parser.ts'
-import { NS_DIALBACK, NS_STREAM, NS_STREAM_ERRORS } from '../xmpp/namespaces.ts'
-import { errorReply, mayBeAnswered, StanzaError } from '../xmpp/stanza-error.ts'
-import { StreamError } from '../xmpp/stream-error.ts'
+import type { Envelope } from '../routing/envelope.ts'
+import { StanzaError } from '../xmpp/stanza-error.ts'
+import type { StreamError } from '../xmpp/stream-error.ts'
 import { Backoff } from './backoff.ts'
-import { Unreachable, type Dial } from './dial.ts'
-import { authoritativeAnswer, domainOf, readDialback, request, type DialbackElement, type DialbackSecrets, type Judgement } from './dialback.ts'
-import { stanzaText, StanzaQueue } from './queue.ts'
+import { bounce } from './bounce.ts'
+import { call, type CallParts } from './call.ts'
+import type { Carrier } from './carrier.ts'
+import type { Judgement } from './dialback.ts'
+import type { OutgoingStream, Pair, StreamEnd, StreamWatcher } from './outgoing-stream.ts'
+import { queued, StanzaQueue, type Queued } from './queue.ts'
+import { NO_ROOM, NOT_REACHED } from './refusals.ts'
 import { Verifications } from './verifications.ts'
 
 /** What all pairs share. */
-export interface PairParts {
-  readonly dial: Dial
-  readonly secrets: DialbackSecrets
-  readonly router: StanzaRouter
-  readonly stream: StreamSettings
-  readonly limits: Config['s2s']
+export interface PairParts extends CallParts {
+  /** Told that the way to a remote domain broke, and that there is one. */
+  readonly servers: { lost(local: string, remote: string): void, found(local: string, remote: string): void }
 }
 
-/** RFC 6120 §10.4: an other server that is not there, and one that is not there now. */
-export const NOT_FOUND = new StanzaError('remote-server-not-found')
-export const NOT_REACHED = new StanzaError('remote-server-timeout')
-export const NO_ROOM = new StanzaError('resource-constraint')
-
-/** It was us who called: nobody's place is taken. */
-const OUR_OWN_PLACE: Place = { loggedIn: () => {}, leave: () => {} }
-
 /**
- * The way from a domain of ours to one of others (XEP-0220's domain pair): at most one stream, what waits for it, and
- * what is asked on it. A stanza that was taken is written to a stream on which we proved who we are, or bounced, once.
+ * The way from a domain of ours to one of others (XEP-0220's domain pair): what waits for it, the one stream that we
+ * opened for it, and the streams of the other side that carry back (XEP-0288). A stanza that was taken is written to a
+ * stream on which we proved who we are, or bounced, once; where the stream's other side acknowledges, what it has not is
+ * bounced, too.
  */
-export class DomainPair implements StreamOwner {
-  readonly #local: string
-  readonly #remote: string
+export class DomainPair implements StreamWatcher {
+  readonly #pair: Pair
   readonly #parts: PairParts
   readonly #forget: () => void
   readonly #queue: StanzaQueue
   readonly #verifications: Verifications
   readonly #backoff = new Backoff()
-  /** 'open': secured, and we have not said who we are; as much as it takes to ask for a verification. */
-  #stage: 'idle' | 'calling' | 'open' | 'proving' | 'proved' = 'idle'
-  #stream: Stream | undefined
+  /** Under way, or undefined. */
   #call: AbortController | undefined
+  /** Ours, once it is ready; used for stanzas only once it is proved. */
+  #stream: OutgoingStream | undefined
   #deadline: Timer | undefined
-  /** What the stanzas are bounced with where the peer ends the stream: by its own error, if it gave one. */
-  #refusal = NOT_REACHED
-  #usedAt = 0
+  /** By which stanzas go: our own stream, once we are proved on it, or one of those that were adopted. */
+  #carrier: Carrier | undefined
+  #own: Carrier | undefined
+  /** Streams that the other side opened, by which stanzas may go. */
+  readonly #adopted = new Set<Carrier>()
+  #stopped = false
 
   /** `forget` is called whenever nothing is left that must be remembered of the pair. */
-  constructor(local: string, remote: string, parts: PairParts, forget: () => void) {
-    this.#local = local
-    this.#remote = remote
+  constructor(pair: Pair, parts: PairParts, forget: () => void) {
+    this.#pair = pair
     this.#parts = parts
     this.#forget = forget
     this.#queue = new StanzaQueue(parts.limits)
     this.#verifications = new Verifications(parts.stream.clock, parts.limits.time_to_connect)
   }
 
-  get #proved(): boolean {
-    return this.#stage === 'proved'
+  get remote(): string {
+    return this.#pair.remote
   }
 
   /** Takes the stanza, or says at once why it cannot. */
   send(envelope: Envelope): StanzaError | undefined {
-    if (this.#proved) {
-      this.#write(stanzaText(envelope))
-      return this.#proved ? undefined : NOT_REACHED // so much waited already that the stream was cut
+    const stanza = queued(envelope)
+    if (this.#carrier !== undefined && this.#queue.empty) {
+      const outcome = this.#carrier.send(stanza)
+      if (outcome !== 'full') return outcome === 'taken' ? undefined : NOT_REACHED
     }
-    if (this.#stage === 'idle' && this.#backoff.holds(this.#now)) return NOT_REACHED
-    if (!this.#queue.add(envelope)) return NO_ROOM
+    const isAtRest = this.#carrier === undefined && this.#call === undefined && this.#stream === undefined
+    if (isAtRest && this.#backoff.holds(this.#now)) return NOT_REACHED
+    if (!this.#queue.add(stanza)) return NO_ROOM
     this.#proceed()
     return undefined
   }
@@ -89,108 +80,128 @@ export class DomainPair implements StreamOwner {
     return judgement
   }
 
-  /** Bounces what waits and ends the stream: the server stops. */
-  end(): void {
-    this.#drop(NOT_REACHED)
+  /** The other side has proved itself on a stream of its own: it is there. */
+  heard(): void {
+    this.#backoff.succeeded()
+    this.#parts.servers.found(this.#pair.local, this.#pair.remote)
+  }
+
+  /** A stream of the other side may carry what we say (XEP-0288). */
+  adopt(carrier: Carrier): void {
+    this.#adopted.add(carrier)
+    if (this.#carrier !== undefined) return
+    this.#carry(carrier)
+    if (!this.#verifications.empty) return
+    if (this.#stream === undefined) this.#stopCalling()
+    else if (this.#stream.idleReady) this.#stream.end() // one stream is enough
+  }
+
+  /** That stream is over. */
+  release(carrier: Carrier, cleanly: boolean): void {
+    if (!this.#adopted.delete(carrier) || this.#carrier !== carrier) return
+    this.#lostCarrier(cleanly)
+  }
+
+  /** Bounces what waits and ends the stream: the server stops, or, for a `reason`, the operator has ruled the domain out. */
+  end(error: StanzaError, reason?: StreamError): void {
+    this.#stopped = reason === undefined
+    this.#stopCalling()
+    const waiting = this.#queue.take()
+    this.#verifications.fail(error)
+    const stream = this.#stream
+    if (reason === undefined) stream?.end()
+    else stream?.fail(reason)
+    this.#bounce(waiting, error)
   }
 
   // From the stream
 
-  opened(_stream: Stream, { attrs: { from, id } }: StreamHeader): OpenedDomain {
-    if (from !== undefined && domainOf(from) !== this.#remote) throw new StreamError('invalid-from')
-    if (id === undefined || id === '') throw new StreamError('bad-format', 'A stream has an id.') // RFC 6120 §4.7.3
-    return { domain: this.#local, identity: undefined }
-  }
-
-  negotiated(): void {
+  ready(): void {
     this.#deadline?.cancel()
-    this.#stage = 'open'
-    this.#usedAt = this.#now
     this.#proceed()
   }
 
-  received(received: Element): void {
-    if (received.is('error', NS_STREAM)) return this.#refused(received)
-    if (received.namespace !== NS_DIALBACK) throw new StreamError('unsupported-stanza-type')
-    const dialback = readDialback(received)
-    if (dialback.from !== this.#remote) throw new StreamError('invalid-from')
-    if (dialback.name === 'result') this.#judged(dialback)
-    else if (dialback.type === undefined) this.#stream?.send(authoritativeAnswer(this.#parts.secrets, this.#local, dialback))
-    else if (dialback.to === this.#local) this.#verifications.settle(dialback.id, dialback.type)
+  proved(carrier: Carrier): void {
+    this.#deadline?.cancel()
+    this.#backoff.succeeded()
+    this.#parts.servers.found(this.#pair.local, this.#pair.remote)
+    this.#own = carrier
+    if (this.#carrier === undefined) this.#carry(carrier)
   }
 
-  /** Nothing comes on a stream that is for one direction: it is over once nothing was sent for long, either. */
-  idle(): void {
-    const stream = this.#stream
-    if (stream === undefined) return
-    if (this.#now - this.#usedAt >= this.#parts.limits.idle_close) return stream.end()
-    stream.heardAt = this.#usedAt
-    stream.askedAt = 0
+  answered(id: string, type: string): void {
+    this.#verifications.settle(id, type)
   }
 
-  closed(): void {
-    if (this.#stream === undefined) return // we ended it
-    const unfinished = this.#stage === 'calling' || this.#stage === 'proving' || !this.#verifications.empty
-    if (unfinished) return this.#failed(this.#refusal)
-    this.#drop(NOT_REACHED)
-    this.#forget()
+  over({ error, cleanly }: StreamEnd): void {
+    const [wasCarrying, wasProved] = [this.#own !== undefined && this.#carrier === this.#own, this.#own !== undefined]
+    this.#stream = this.#own = undefined
+    this.#deadline?.cancel()
+    if (wasProved) this.#verifications.fail(NOT_REACHED)
+    if (wasCarrying) return this.#lostCarrier(cleanly)
+    const hadWork = !this.#verifications.empty || (this.#carrier === undefined && !this.#queue.empty)
+    if (hadWork) return this.#failed(error)
+    this.#rest()
   }
 
   /** Does the next step that can be done. */
   #proceed(): void {
-    if (this.#stage === 'idle') return this.#dial()
-    if (this.#stage === 'calling' || this.#stream === undefined) return
-    for (const { id, key } of this.#verifications.unasked()) {
-      this.#usedAt = this.#now
-      this.#stream.send(request('verify', this.#local, this.#remote, key, id))
+    this.#drain()
+    const stanzasWait = this.#carrier === undefined && !this.#queue.empty
+    if (!stanzasWait && this.#verifications.empty) return
+    const stream = this.#stream
+    if (stream === undefined) {
+      if (this.#call === undefined) this.#dial()
+      return
     }
-    if (this.#stage === 'open' && !this.#queue.empty) this.#prove(this.#stream)
+    for (const { id, key } of this.#verifications.unasked()) stream.verify(id, key)
+    if (!stanzasWait || !stream.idleReady) return
+    this.#limitTime()
+    stream.prove()
   }
 
   #dial(): void {
-    const { dial, stream: settings } = this.#parts
-    const call = this.#call = new AbortController()
-    this.#stage = 'calling'
-    this.#refusal = NOT_REACHED
+    const abort = this.#call = new AbortController()
     this.#limitTime()
-    dial.call(this.#local, this.#remote, call.signal).then((connection) => {
-      if (call.signal.aborted) return connection.destroy()
-      this.#stream = new Stream(connection, settings, OUR_OWN_PLACE, this, { from: this.#local, to: this.#remote })
-    }).catch((error: unknown) => {
-      if (call.signal.aborted) return
-      if (!(error instanceof Unreachable)) settings.log.error('s2s.dial-failed', { part: 's2s' }, error)
-      this.#failed(error instanceof Unreachable && !error.temporary ? NOT_FOUND : NOT_REACHED)
+    call(this.#pair, this.#parts, abort.signal).then((outcome) => {
+      if (this.#call !== abort) {
+        if (!(outcome instanceof StanzaError)) outcome.end()
+        return
+      }
+      this.#call = undefined
+      if (outcome instanceof StanzaError) return this.#failed(outcome)
+      outcome.watcher = this
+      if (!outcome.ready) return this.#failed(NOT_REACHED) // over before anybody watched
+      this.#stream = outcome
+      this.ready()
+    }).catch((error: unknown) => this.#parts.stream.log.error('s2s.call-failed', { part: 's2s' }, error))
+  }
+
+  #carry(carrier: Carrier): void {
+    this.#carrier = carrier
+    carrier.onRoom = () => this.#drain()
+    this.#drain()
+  }
+
+  #drain(): void {
+    if (this.#carrier === undefined || this.#queue.empty) return
+    const lost: Queued[] = []
+    this.#queue.drain((stanza) => {
+      const outcome = this.#carrier?.send(stanza) ?? 'full' // one that breaks meanwhile leaves the rest for the next
+      if (outcome === 'lost') lost.push(stanza)
+      return outcome !== 'full'
     })
+    this.#bounce(lost, NOT_REACHED)
   }
 
-  /** XEP-0220 §2.1.1: a key that the other side can ask our domain about, which it reaches by its own way. */
-  #prove(stream: Stream): void {
-    this.#stage = 'proving'
-    this.#limitTime()
-    const key = this.#parts.secrets.keyFor(this.#local, this.#remote, stream.id)
-    stream.send(request('result', this.#local, this.#remote, key))
-  }
-
-  /** Solicited results only: one that comes at any other time is a lie or a mistake. */
-  #judged({ to, type }: DialbackElement): void {
-    if (this.#stage !== 'proving' || to !== this.#local || type === undefined) throw new StreamError('policy-violation')
-    if (type !== 'valid') return this.#failed(NOT_REACHED)
-    this.#deadline?.cancel()
-    this.#stage = 'proved'
-    this.#backoff.succeeded()
-    for (const { text } of this.#queue.take()) this.#write(text)
-  }
-
-  #write(text: string): void {
-    this.#usedAt = this.#now
-    this.#stream?.sendText(text)
-  }
-
-  /** RFC 6120 §4.9: the peer's error ends the stream. That there is no such domain will not change soon. */
-  #refused(error: Element): void {
-    const isGone = error.child('host-unknown', NS_STREAM_ERRORS) ?? error.child('host-gone', NS_STREAM_ERRORS)
-    if (isGone !== undefined) this.#refusal = NOT_FOUND
-    this.#stream?.end()
+  /** The stream by which stanzas went is over; another that is there takes its place, or what waits makes a new one. */
+  #lostCarrier(cleanly: boolean): void {
+    this.#carrier = undefined
+    const other = this.#own ?? this.#adopted.values().next().value
+    if (other !== undefined) return this.#carry(other)
+    if (!cleanly && !this.#stopped) this.#parts.servers.lost(this.#pair.local, this.#pair.remote)
+    this.#proceed()
+    this.#rest()
   }
 
   #limitTime(): void {
@@ -201,26 +212,32 @@ export class DomainPair implements StreamOwner {
   /** The other server was not reached, or did not take us for who we are: it is left alone for a while. */
   #failed(error: StanzaError): void {
     const wait = this.#backoff.failed(this.#now)
-    this.#parts.stream.clock.after(2 * wait, () => {
-      if (this.#stage === 'idle' && !this.#backoff.holds(this.#now)) this.#forget()
-    })
-    this.#drop(error)
-  }
-
-  /** Back to the beginning. All that waits is taken first: what is told of it may come back here. */
-  #drop(error: StanzaError): void {
-    const { router } = this.#parts
+    this.#parts.stream.clock.after(2 * wait, () => this.#rest())
+    this.#stopCalling()
     const stream = this.#stream
-    this.#stage = 'idle'
     this.#stream = undefined
-    this.#deadline?.cancel()
-    this.#call?.abort()
-    const waiting = this.#queue.take()
+    // All that waits is taken first: what is told of it may come back here.
+    const waiting = this.#carrier === undefined ? this.#queue.take() : []
     this.#verifications.fail(error)
     stream?.end()
-    for (const { envelope: { element, from, to } } of waiting) {
-      if (mayBeAnswered(element)) router.forward(new Envelope(errorReply(element, error, to, from), to, from, true, 'server', undefined))
-    }
+    if (this.#carrier === undefined && !this.#stopped) this.#parts.servers.lost(this.#pair.local, this.#pair.remote)
+    this.#bounce(waiting, error)
+  }
+
+  #stopCalling(): void {
+    this.#deadline?.cancel()
+    this.#call?.abort()
+    this.#call = undefined
+  }
+
+  #bounce(stanzas: readonly Queued[], error: StanzaError): void {
+    bounce(stanzas.map(({ envelope }) => envelope), error, this.#parts.router)
+  }
+
+  /** Forgets the pair where nothing of it is left. */
+  #rest(): void {
+    const isUsed = this.#carrier !== undefined || this.#stream !== undefined || this.#call !== undefined || this.#adopted.size > 0
+    if (!isUsed && this.#queue.empty && this.#verifications.empty && !this.#backoff.holds(this.#now)) this.#forget()
   }
 
   get #now(): number {

@@ -2,6 +2,10 @@ import type { Clock } from '../clock.ts'
 import type { Config } from '../config/schema.ts'
 import type { Lifetime } from '../lifetime.ts'
 import type { Log } from '../log.ts'
+import { trustedAuthorities } from '../net/authorities.ts'
+import { judge, type Judged } from '../net/certificate-judge.ts'
+import type { Connection } from '../net/connection.ts'
+import type { TlsIdentity } from '../net/tls.ts'
 import type { ServedDomains } from '../routing/domains.ts'
 import type { Extension } from '../routing/extension.ts'
 import type { Installation } from '../routing/installation.ts'
@@ -9,14 +13,15 @@ import { Admission } from '../stream/admission.ts'
 import { Ingress, type IngressSettings } from '../stream/ingress.ts'
 import { Liveness } from '../stream/liveness.ts'
 import { WriteTurn } from '../stream/outbox.ts'
-import { starttls } from '../stream/starttls.ts'
 import type { StreamSettings } from '../stream/stream.ts'
 import { NS_SERVER } from '../xmpp/namespaces.ts'
 import { StreamError } from '../xmpp/stream-error.ts'
 import type { Dial } from './dial.ts'
 import { DialbackSecrets } from './dialback.ts'
-import { dialbackFeature, IncomingStream } from './incoming.ts'
+import { IncomingStream, type IncomingParts } from './incoming.ts'
+import { Occupancy } from './occupancy.ts'
 import { Outgoing } from './outgoing.ts'
+import { serverFeatures } from './server-features.ts'
 
 /** How long other servers may take to read our farewell. */
 const FAREWELL_MILLISECONDS = 2000
@@ -27,11 +32,13 @@ export interface FederationParts {
   readonly log: Log
   /** Made once the domains are known. */
   readonly dial: (domains: ServedDomains) => Dial
+  /** Who we are in TLS as that domain of ours, where a certificate says so. */
+  readonly identityOf: (local: string) => TlsIdentity | undefined
   /** The operator's word on a remote domain. */
   readonly mayConnect: (domain: string) => boolean
 }
 
-/** Streams with other servers (RFC 6120 §4, XEP-0220), in both directions. */
+/** Streams with other servers (RFC 6120 §4, XEP-0178, XEP-0220), in both directions. */
 export class Federation implements Lifetime {
   readonly name = 's2s'
   readonly #parts: FederationParts
@@ -39,14 +46,22 @@ export class Federation implements Lifetime {
   readonly #liveness: Liveness
   readonly #turn = new WriteTurn()
   readonly #admission: Admission
+  readonly #occupancy: Occupancy
+  readonly #incoming = new Set<IncomingStream>()
+  readonly #judge: (connection: Connection) => Judged
   #outgoing: Outgoing | undefined
+  #dial: Dial | undefined
 
+  /** @throws CertificateError where `s2s.authorities` cannot be read */
   constructor(parts: FederationParts) {
-    const { config, clock } = parts
+    const { config: { limits, s2s }, clock } = parts
     this.#parts = parts
     this.#liveness = new Liveness(clock)
     // Servers and clients do not take each other's places.
-    this.#admission = new Admission({ ...config.limits, streams: config.s2s.streams })
+    this.#admission = new Admission({ ...limits, streams: s2s.streams })
+    this.#occupancy = new Occupancy(s2s.streams_per_domain)
+    const authorities = trustedAuthorities(s2s.authorities)
+    this.#judge = (connection) => judge(connection.peerChain(), { authorities, now: clock.now() })
   }
 
   /** What delivers to other domains. */
@@ -54,11 +69,14 @@ export class Federation implements Lifetime {
     name: 'federation',
     implements: [],
     install: ({ domains, router }) => {
-      const { config, dial, mayConnect } = this.#parts
+      const { config, dial, identityOf, mayConnect } = this.#parts
       if (!config.s2s.enabled) return {}
       const limits = config.s2s
+      this.#dial = dial(domains)
       this.#outgoing = new Outgoing(domains, {
-        dial: dial(domains), secrets: this.#secrets, router, limits, mayConnect, stream: this.#settings(limits.idle_close),
+        dial: this.#dial, secrets: this.#secrets, router, limits, mayConnect, identityOf, judge: this.#judge,
+        stream: this.#settings(limits.idle_close),
+        servers: { lost: () => {}, found: () => {} },
       })
       return { remote: this.#outgoing }
     },
@@ -66,13 +84,24 @@ export class Federation implements Lifetime {
 
   /** A listener for other servers. */
   ingress(settings: IngressSettings, { router, tables, streamFeatures }: Installation): Ingress {
-    const parts = {
-      router, tables, secrets: this.#secrets, mayConnect: this.#parts.mayConnect,
-      verify: (local: string, remote: string, id: string, key: string) => this.#delivery.verify(local, remote, id, key),
+    const { config: { s2s: limits }, clock, mayConnect } = this.#parts
+    const parts: IncomingParts = {
+      router, tables, clock, limits, mayConnect,
+      secrets: this.#secrets, occupancy: this.#occupancy, streams: this.#incoming, judge: this.#judge,
+      reaches: (local, remote) => this.#dial?.reaches(local, remote) ?? false,
+      verify: (local, remote, id, key) => this.#delivery.verify(local, remote, id, key),
+      heard: (local, remote, carrier) => this.#delivery.heard(local, remote, carrier),
+      release: (local, remote, carrier, cleanly) => this.#delivery.release(local, remote, carrier, cleanly),
     }
     // Those who call end what they do not use; we wait for longer, so that no stanza crosses our farewell.
-    const stream = { ...this.#settings(2 * this.#parts.config.s2s.idle_close), features: [starttls, dialbackFeature, ...streamFeatures.server] }
+    const stream = { ...this.#settings(2 * limits.idle_close), rate: limits.rate, features: [...serverFeatures(), ...streamFeatures.server] }
     return new Ingress(settings, stream, this.#admission, (domains) => new IncomingStream(domains, parts))
+  }
+
+  /** The operator's rulings changed: what they do not allow ends. */
+  recheck(): void {
+    this.#outgoing?.recheck()
+    for (const stream of [...this.#incoming]) stream.recheck()
   }
 
   start(): void {

@@ -1,53 +1,59 @@
+import type { Credential } from '../auth/mechanism.ts'
+import type { Clock } from '../clock.ts'
+import type { Config } from '../config/schema.ts'
+import type { Judged } from '../net/certificate-judge.ts'
+import type { Connection } from '../net/connection.ts'
 import type { TlsIdentity } from '../net/tls.ts'
-import { Envelope } from '../routing/envelope.ts'
 import type { StanzaRouter } from '../routing/extension.ts'
 import type { HandlerTables } from '../routing/handler-tables.ts'
-import type { StreamFeature } from '../stream/feature.ts'
 import type { OpenedDomain, Stream, StreamOwner } from '../stream/stream.ts'
-import { element, type Element } from '../xml/element.ts'
+import type { Element } from '../xml/element.ts'
 import type { StreamHeader } from '../xml/parser.ts'
 import { Jid } from '../xmpp/jid.ts'
-import { NS_DIALBACK, NS_SERVER, NS_STREAM } from '../xmpp/namespaces.ts'
-import { errorReply, mayBeAnswered, StanzaError } from '../xmpp/stanza-error.ts'
+import { NS_DIALBACK, NS_STREAM, NS_STREAM_ERRORS } from '../xmpp/namespaces.ts'
+import { StanzaError } from '../xmpp/stanza-error.ts'
 import { StreamError } from '../xmpp/stream-error.ts'
-import { inClientNamespace } from './content-namespace.ts'
-import { answer, authoritativeAnswer, domainOf, NS_DIALBACK_FEATURE, readDialback, type DialbackElement, type DialbackSecrets, type Judgement } from './dialback.ts'
+import { Carrier, NS_ACKNOWLEDGEMENT } from './carrier.ts'
+import { mayCarryBack, proofsOf, type Claim } from './claim.ts'
+import { answer, authoritativeAnswer, domainOf, readDialback, type DialbackElement, type DialbackSecrets, type Judgement } from './dialback.ts'
+import { admit, isStanza } from './entrance.ts'
+import type { Occupancy } from './occupancy.ts'
+import { NO_ROOM, NOT_ALLOWED, NOT_FOUND } from './refusals.ts'
 
 export interface IncomingParts {
   readonly router: StanzaRouter
   readonly tables: HandlerTables
   readonly secrets: DialbackSecrets
+  readonly clock: Clock
+  readonly limits: Config['s2s']
+  readonly occupancy: Occupancy
+  /** All that are open. */
+  readonly streams: Set<IncomingStream>
+  /** What the certificate says that was shown on it. */
+  readonly judge: (connection: Connection) => Judged
   /** The operator's word on a remote domain. */
   mayConnect(domain: string): boolean
-  /** Asks the remote domain itself; see Outgoing. */
+  /** Whether there is a way to it; see Dial. */
+  reaches(local: string, remote: string): boolean
+  /** Asks the remote domain itself; this and the next two: see Outgoing. */
   verify(local: string, remote: string, streamId: string, key: string): Promise<Judgement>
+  heard(local: string, remote: string, carrier: Carrier | undefined): void
+  release(local: string, remote: string, carrier: Carrier, cleanly: boolean): void
 }
 
 /** Domains that one stream may speak for at a time (XEP-0220 §2.5.1), and claims that are under way on it. */
 const MOST_DOMAINS = 16
 const MOST_CLAIMS = 4
 
-const NOT_ALLOWED = new StanzaError('not-allowed')
-const NO_ROOM = new StanzaError('resource-constraint')
 const ITEM_NOT_FOUND = new StanzaError('item-not-found')
 const FORBIDDEN = new StanzaError('forbidden')
-
-/** XEP-0220 §2.2, §2.4.2: offered as soon as the stream is secured; its elements may come at any time from then on. */
-export const dialbackFeature: StreamFeature<Stream> = {
-  namespace: NS_DIALBACK,
-  needs: { secured: true },
-  offer: () => [element(NS_DIALBACK_FEATURE, 'dialback', {}, element(NS_DIALBACK_FEATURE, 'errors'))],
-
-  negotiate(stream, received) {
-    if (!(stream.owner instanceof IncomingStream)) throw new StreamError('unsupported-stanza-type')
-    stream.owner.received(received)
-    return 'pending'
-  },
-}
+/** It showed no certificate by which it could be that domain, and none is dispensed with. */
+const NOT_AUTHORIZED = new StanzaError('not-authorized')
 
 /**
  * A stream that another server opened. What it may say is decided here and nowhere else: stanzas from the domains that
- * were proved on it, to the one domain of ours that it was opened for. The name that it gave itself proves nothing.
+ * were proved on it, to the one domain of ours that it was opened for. How a domain may be proved says `proofsOf`; the
+ * name that the stream gave itself proves nothing.
  */
 export class IncomingStream implements StreamOwner {
   readonly #domains: ReadonlyMap<string, TlsIdentity>
@@ -55,12 +61,26 @@ export class IncomingStream implements StreamOwner {
   readonly #proved = new Set<string>()
   readonly #claimed = new Set<string>()
   #stream: Stream | undefined
+  #carrier: Carrier | undefined
+  /** The other side takes our stanzas on this stream, too (XEP-0288). */
+  #bidirectional = false
   /** What the first header said; '' where it named nobody. */
   #from: string | undefined
+  /** Of the certificate; there is one for all of the stream. */
+  #judged: Judged | undefined
+  #cleanly = false
 
   constructor(domains: ReadonlyMap<string, TlsIdentity>, parts: IncomingParts) {
     this.#domains = domains
     this.#parts = parts
+  }
+
+  /** By what the other side may be taken for the domain that its stream header names (XEP-0178 §3); undefined where by nothing. */
+  get credential(): Credential | undefined {
+    const [stream, from] = [this.#stream, this.#from ?? '']
+    if (stream?.connection.protection !== 'tls' || from === '') return undefined
+    const claim = this.#described(stream, from)
+    return proofsOf(claim).includes('certificate') ? { from: Jid.of('', from), judged: claim.judged } : undefined
   }
 
   opened(stream: Stream, { attrs: { from, to } }: StreamHeader): OpenedDomain {
@@ -72,8 +92,21 @@ export class IncomingStream implements StreamOwner {
     if (claimed === undefined || (this.#from !== undefined && claimed !== this.#from)) throw new StreamError('invalid-from')
     if (claimed !== '') this.#checkRuling(claimed)
     this.#from = claimed
+    this.#judged = undefined
+    if (this.#stream === undefined) this.#parts.streams.add(this)
     this.#stream = stream
+    this.#carrier ??= new Carrier(stream, this.#parts)
     return { domain, identity }
+  }
+
+  /** After SASL the stream was opened anew, and what it may negotiate now it may leave. */
+  offered(): void {
+    const stream = this.#stream
+    const domain = stream?.account?.domain
+    if (stream === undefined || domain === undefined || !stream.negotiating) return
+    if (!this.#parts.occupancy.enter(domain)) throw new StreamError('resource-constraint')
+    stream.established(this)
+    this.#prove(stream, domain)
   }
 
   received(received: Element): void {
@@ -81,20 +114,45 @@ export class IncomingStream implements StreamOwner {
     const { namespace, name } = received
     if (stream === undefined) return
     if (namespace === NS_DIALBACK) return this.#dialback(stream, readDialback(received))
-    if (namespace === NS_SERVER && (name === 'message' || name === 'presence' || name === 'iq')) return this.#stanza(stream, received)
-    if (received.is('error', NS_STREAM)) return stream.end()
+    if (isStanza(received)) return this.#stanza(stream, received)
+    if (received.is('error', NS_STREAM)) return this.#refused(stream, received)
+    if (namespace === NS_ACKNOWLEDGEMENT) return this.#acknowledgement(stream, received)
     const route = this.#parts.tables.nonza('server', namespace, name)
     if (route === undefined) throw new StreamError('unsupported-stanza-type')
     route.handle(stream, received, undefined)
   }
 
+  /** XEP-0288 §2.2: the other side wants our stanzas on this stream, from when it has proved who it is. */
+  carryBack(): void {
+    this.#bidirectional = true
+  }
+
+  /** The operator's rulings changed. */
+  recheck(): void {
+    const isAllowed = [this.#from ?? '', ...this.#proved, ...this.#claimed].every((domain) => domain === '' || this.#parts.mayConnect(domain))
+    if (!isAllowed) this.#stream?.fail(new StreamError('policy-violation'))
+  }
+
   /** The other server ends what it does not use; one that does not, and is silent for longer than it should, is gone. */
   idle(): void {
+    this.#cleanly = true
     this.#stream?.end()
   }
 
+  lastWords(): string {
+    return this.#carrier?.lastWords() ?? ''
+  }
+
   closed(): void {
+    const { streams, occupancy } = this.#parts
+    const [stream, carrier] = [this.#stream, this.#carrier]
+    streams.delete(this)
+    const proved = [...this.#proved]
     this.#proved.clear()
+    for (const domain of proved) occupancy.leave(domain)
+    if (stream === undefined || carrier === undefined) return
+    for (const domain of proved) this.#parts.release(stream.domain, domain, carrier, this.#cleanly || stream.endedByPeer)
+    carrier.released()
   }
 
   #dialback(stream: Stream, dialback: DialbackElement): void {
@@ -110,15 +168,24 @@ export class IncomingStream implements StreamOwner {
     const { id, domain } = stream
     const refusal = to !== domain ? ITEM_NOT_FOUND
       : from === domain ? NOT_ALLOWED
-        : this.#claimed.size >= MOST_CLAIMS || this.#proved.size >= MOST_DOMAINS ? NO_ROOM : undefined
+        : !this.#parts.reaches(domain, from) ? NOT_FOUND
+          : !proofsOf(this.#described(stream, from)).includes('dialback') ? NOT_AUTHORIZED
+            : this.#claimed.size >= MOST_CLAIMS || this.#proved.size >= MOST_DOMAINS ? NO_ROOM : undefined
     if (refusal !== undefined) return stream.send(answer('result', to, from, refusal))
     if (this.#claimed.has(from)) throw new StreamError('policy-violation', 'Wait for the answer before you go on.')
     this.#claimed.add(from)
     this.#parts.verify(domain, from, id, key).then((judgement) => {
       this.#claimed.delete(from)
       // A restart gave the stream another id, and the key was for this one.
-      if (stream.open && stream.id === id) this.#judged(stream, from, judgement)
+      if (stream.open && stream.id === id) this.#verified(stream, from, judgement)
     }).catch((error: unknown) => stream.fail(error))
+  }
+
+  #described({ connection, domain: local }: Stream, domain: string): Claim {
+    const { judge, limits, reaches } = this.#parts
+    const { protection, onion } = connection
+    const judged = this.#judged ??= judge(connection)
+    return { domain, protection, onion, judged, reachable: reaches(local, domain), unverified: limits.unverified }
   }
 
   /** Before anybody is called because of it. RFC 6120 §4.9.3.14: a local service policy is broken. */
@@ -126,39 +193,51 @@ export class IncomingStream implements StreamOwner {
     if (!this.#parts.mayConnect(domain)) throw new StreamError('policy-violation')
   }
 
-  #judged(stream: Stream, from: string, judgement: Judgement): void {
-    if (judgement === 'valid') {
-      this.#proved.add(from)
+  #verified(stream: Stream, from: string, judgement: Judgement): void {
+    const isNew = !this.#proved.has(from)
+    const answered = judgement === 'valid' && isNew && !this.#parts.occupancy.enter(from) ? NO_ROOM : judgement
+    if (answered === 'valid') {
       if (stream.negotiating) stream.established(this)
-    } else if (judgement === 'invalid') {
-      this.#proved.delete(from)
+      stream.send(answer('result', stream.domain, from, 'valid'))
+      if (isNew) this.#prove(stream, from)
+      return
+    }
+    if (answered === 'invalid') {
+      this.#disprove(stream, from)
       stream.settings.log.warn('s2s.spoofed', { part: 's2s', id: stream.id })
     }
     // §2.1.2: an invalid key ends the stream, unless it has been proved for others.
-    const mayGoOn = judgement !== 'invalid' || this.#proved.size > 0
-    stream.send(answer('result', stream.domain, from, judgement === 'invalid' && mayGoOn ? FORBIDDEN : judgement))
+    const mayGoOn = answered !== 'invalid' || this.#proved.size > 0
+    stream.send(answer('result', stream.domain, from, answered === 'invalid' && mayGoOn ? FORBIDDEN : answered))
     if (!mayGoOn) stream.end()
   }
 
-  /** RFC 6120 §8.1.2.2: every stanza names its sender and addressee; the sender is of a domain that was proved. */
-  #stanza(stream: Stream, received: Element): void {
-    if (stream.negotiating) throw new StreamError('not-authorized')
-    const { from, to } = received.attrs
-    if (from === undefined || to === undefined) throw new StreamError('improper-addressing')
-    const sender = Jid.parse(from)
-    if (sender === undefined || !this.#proved.has(sender.domain)) throw new StreamError('invalid-from')
-    const stanza = inClientNamespace(received)
-    const target = Jid.parse(to)
-    if (target === undefined) return this.#refuseAddress(stream, stanza, sender)
-    if (target.domain !== stream.domain) throw new StreamError('host-unknown')
-    this.#parts.router.submit(new Envelope(stanza, sender, target, true, 'remote', undefined))
+  /** The other side was told, or knows by SASL, that it is known: from now on it may be answered on this stream. */
+  #prove(stream: Stream, domain: string): void {
+    this.#proved.add(domain)
+    const mayCarry = this.#bidirectional && mayCarryBack(this.#described(stream, domain))
+    this.#parts.heard(stream.domain, domain, mayCarry ? this.#carrier : undefined)
   }
 
-  /** RFC 6120 §8.3.3.8. The sender's server may pass on what its users write: no reason to end the stream for all. */
-  #refuseAddress(stream: Stream, stanza: Element, sender: Jid): void {
-    const us = Jid.of('', stream.domain)
-    if (us === undefined || !mayBeAnswered(stanza)) return
-    const reply = errorReply(stanza, new StanzaError('jid-malformed'), us, sender)
-    this.#parts.router.forward(new Envelope(reply, us, sender, true, 'server', undefined))
+  #disprove(stream: Stream, domain: string): void {
+    if (!this.#proved.delete(domain)) return
+    this.#parts.occupancy.leave(domain)
+    if (this.#carrier !== undefined) this.#parts.release(stream.domain, domain, this.#carrier, false)
+  }
+
+  #stanza(stream: Stream, received: Element): void {
+    if (stream.negotiating) throw new StreamError('not-authorized')
+    admit(received, { local: stream.domain, speaksFor: (domain) => this.#proved.has(domain) }, this.#parts.router)
+    this.#carrier?.handled()
+  }
+
+  #acknowledgement(stream: Stream, received: Element): void {
+    if (stream.negotiating) throw new StreamError('not-authorized')
+    this.#carrier?.receive(received)
+  }
+
+  #refused(stream: Stream, error: Element): void {
+    this.#cleanly = error.child('connection-timeout', NS_STREAM_ERRORS) !== undefined
+    stream.end()
   }
 }

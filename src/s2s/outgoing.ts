@@ -1,12 +1,12 @@
 import type { ServedDomains } from '../routing/domains.ts'
 import type { Envelope } from '../routing/envelope.ts'
 import type { Remote } from '../routing/extension.ts'
-import { StanzaError } from '../xmpp/stanza-error.ts'
+import type { StanzaError } from '../xmpp/stanza-error.ts'
+import { StreamError } from '../xmpp/stream-error.ts'
+import type { Carrier } from './carrier.ts'
 import type { Judgement } from './dialback.ts'
-import { DomainPair, NO_ROOM, NOT_FOUND, NOT_REACHED, type PairParts } from './domain-pair.ts'
-
-/** RFC 6120 §8.3.3.10: the domain is blacklisted here. */
-const NOT_ALLOWED = new StanzaError('not-allowed')
+import { DomainPair, type PairParts } from './domain-pair.ts'
+import { NO_ROOM, NOT_ALLOWED, NOT_FOUND, NOT_REACHED } from './refusals.ts'
 
 export interface OutgoingParts extends PairParts {
   /** The operator's word on a remote domain. */
@@ -52,10 +52,31 @@ export class Outgoing implements Remote {
     return await (this.#pair(local, remote, Math.ceil(this.#parts.limits.streams / 2))?.verify(streamId, key) ?? NO_ROOM)
   }
 
+  /** The remote domain has proved itself on a stream that it opened; `carrier`, where that stream may carry back. */
+  heard(local: string, remote: string, carrier: Carrier | undefined): void {
+    if (this.#stopped) return
+    const known = this.#pairs.get(`${local} ${remote}`)
+    if (known === undefined) this.#parts.servers.found(local, remote)
+    else known.heard()
+    if (carrier !== undefined) (known ?? this.#pair(local, remote, this.#parts.limits.streams))?.adopt(carrier)
+  }
+
+  /** A stream that carried back is over. */
+  release(local: string, remote: string, carrier: Carrier, cleanly: boolean): void {
+    this.#pairs.get(`${local} ${remote}`)?.release(carrier, cleanly)
+  }
+
+  /** The operator's rulings changed: streams to domains that are not allowed any more end. */
+  recheck(): void {
+    for (const pair of [...this.#pairs.values()]) {
+      if (!this.#parts.mayConnect(pair.remote)) pair.end(NOT_ALLOWED, new StreamError('policy-violation'))
+    }
+  }
+
   /** Bounces all that waits, ends all streams, and dials no more. */
   stop(): void {
     this.#stopped = true
-    for (const pair of [...this.#pairs.values()]) pair.end()
+    for (const pair of [...this.#pairs.values()]) pair.end(NOT_REACHED)
     this.#pairs.clear()
   }
 
@@ -63,7 +84,7 @@ export class Outgoing implements Remote {
     const name = `${local} ${remote}`
     const known = this.#pairs.get(name)
     if (known !== undefined || this.#pairs.size >= most) return known
-    const pair: DomainPair = new DomainPair(local, remote, this.#parts, () => {
+    const pair: DomainPair = new DomainPair({ local, remote }, this.#parts, () => {
       if (this.#pairs.get(name) === pair) this.#pairs.delete(name)
     })
     this.#pairs.set(name, pair)

@@ -29,13 +29,21 @@ export class StanzaQueue {
   }
 
   /** False where there is no room. */
-  add(envelope: Envelope): boolean {
-    const text = stanzaText(envelope)
-    const bytes = Buffer.byteLength(text)
+  add(queued: Queued): boolean {
+    const bytes = Buffer.byteLength(queued.text)
     if (this.#waiting.length >= this.#limits.queue_stanzas || this.#bytes + bytes > this.#limits.queue_bytes) return false
-    this.#waiting.push({ envelope, text })
+    this.#waiting.push(queued)
     this.#bytes += bytes
     return true
+  }
+
+  /** Takes the first ones out, as long as `taken` takes them. */
+  drain(taken: (queued: Queued) => boolean): void {
+    for (let first = this.#waiting.shift(); first !== undefined; first = this.#waiting.shift()) {
+      // It is out while it is tried: whoever comes back here because of it does not find it again.
+      if (!taken(first)) return void this.#waiting.unshift(first)
+      this.#bytes -= Buffer.byteLength(first.text)
+    }
   }
 
   /** Takes all of them out, so that whatever happens next, none is delivered or bounced twice. */
@@ -47,8 +55,13 @@ export class StanzaQueue {
   }
 }
 
+/** The stanza as it goes to another server. */
+export function queued(envelope: Envelope): Queued {
+  return { envelope, text: stanzaText(envelope) }
+}
+
 /** A stanza between servers names both ends, always (RFC 6120 §8.1.1.2, §8.1.2.2). */
-export function stanzaText({ element, from, to }: Envelope): string {
+function stanzaText({ element, from, to }: Envelope): string {
   const { attrs } = element
   const addressed = attrs['from'] === from.toString() && attrs['to'] === to.toString() ? element
     : element.with({ from: from.toString(), to: to.toString() })

@@ -1,4 +1,6 @@
+import { domainToASCII } from 'node:url'
 import type { Connection } from '../net/connection.ts'
+import type { TlsIdentity } from '../net/tls.ts'
 import { element, type Element } from '../xml/element.ts'
 import { NS_STREAM, NS_TLS } from '../xmpp/namespaces.ts'
 import { StreamError } from '../xmpp/stream-error.ts'
@@ -7,6 +9,8 @@ import { StreamError } from '../xmpp/stream-error.ts'
 export interface Call {
   readonly from: string
   readonly to: string
+  /** Shown in TLS to whoever asks; undefined where we show none. */
+  readonly identity?: TlsIdentity | undefined
 }
 
 /** The stream, as the initiating side of its negotiation sees it. */
@@ -27,14 +31,14 @@ export interface Initiated {
  */
 export class Initiation {
   readonly #stream: Initiated
-  readonly #name: string
-  readonly #done: () => void
+  readonly #call: Call
+  readonly #done: (features: Element) => void
   #asked = false
 
-  /** `name` is the domain that was called; `done` is called once nothing is left to negotiate. */
-  constructor(stream: Initiated, name: string, done: () => void) {
+  /** `done` is called once nothing is left to negotiate, with what the peer offers then. */
+  constructor(stream: Initiated, call: Call, done: (features: Element) => void) {
     this.#stream = stream
-    this.#name = name
+    this.#call = call
     this.#done = done
   }
 
@@ -57,7 +61,7 @@ export class Initiation {
       return
     }
     if (!stream.secured) throw new StreamError('policy-violation', 'Nothing is said without TLS.')
-    this.#done()
+    this.#done(features)
   }
 
   #answered(answer: Element): void {
@@ -66,7 +70,7 @@ export class Initiation {
     // What came behind <proceed/> came before TLS: injected, or from a peer that does not wait.
     if (stream.stopParsing() > 0) throw new StreamError('policy-violation', 'Bytes came before TLS was started.')
     this.#asked = false
-    stream.connection.callTls(this.#name).then((secured) => {
+    stream.connection.callTls(domainToASCII(this.#call.to), this.#call.identity).then((secured) => {
       if (secured) stream.restart()
     }).catch((error: unknown) => stream.fail(error))
   }

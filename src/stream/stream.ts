@@ -4,7 +4,6 @@ import type { Log } from '../log.ts'
 import type { Connection, ConnectionOwner } from '../net/connection.ts'
 import type { TlsIdentity } from '../net/tls.ts'
 import type { Element } from '../xml/element.ts'
-import type { XmlLimits } from '../xml/limits.ts'
 import { StreamParser, type ParserOwner, type StreamHeader } from '../xml/parser.ts'
 import { XmlError } from '../xml/xml-error.ts'
 import { serialize } from '../xml/serialize.ts'
@@ -19,6 +18,8 @@ import type { Liveness, Watched } from './liveness.ts'
 import { Initiation, type Call } from './initiation.ts'
 import { Negotiation } from './negotiation.ts'
 import { Outbox, type WriteTurn } from './outbox.ts'
+import { parserLimits } from './parser-limits.ts'
+import { Rate } from './rate.ts'
 
 /** The one listener of a stream: first the ingress which accepted it, then the session that is bound on it. */
 export interface StreamOwner {
@@ -26,10 +27,14 @@ export interface StreamOwner {
   opened(stream: Stream, header: StreamHeader): OpenedDomain
   /** A top-level element, once nothing is left to negotiate. @throws StreamError */
   received(element: Element): void
-  /** On a stream that we initiated: it is secured, and nothing is left to negotiate but who we are. */
-  negotiated?(): void
+  /** On a stream that we initiated: it is secured, and nothing is left to negotiate but who we are, by these features. */
+  negotiated?(features: Element): void
+  /** On a stream that was opened to us: the peer was told what it may negotiate now. */
+  offered?(): void
   /** Nothing was heard for `limits.idle_before_ping`: ask whether the peer lives. */
   idle(): void
+  /** Text to be sent before our farewell; called once, where the stream was open. */
+  lastWords?(): string
   /** The stream is over; called once, and nothing can be sent any more. */
   closed(): void
 }
@@ -49,6 +54,8 @@ export interface StreamSettings {
   readonly log: Log
   readonly turn: WriteTurn
   readonly liveness: Liveness
+  /** Bytes per second that are read from a peer which is known; as many as it sends where this is undefined. */
+  readonly rate?: number
 }
 
 /** How long we wait for the peer's end of the stream after ours (RFC 6120 §4.4). */
@@ -73,9 +80,12 @@ export class Stream implements ConnectionOwner, ParserOwner, Watched {
   /** When the idle peer was asked for a sign of life; 0 while it need not be. */
   askedAt = 0
   readonly openedAt: number
+  /** The peer ended the stream as agreed (RFC 6120 §4.4). */
+  endedByPeer = false
   #parser: StreamParser
   #negotiation: Negotiation<Stream> | Initiation | undefined
   readonly #call: Call | undefined
+  readonly #rate: Rate | undefined
   readonly #outbox: Outbox
   readonly #place: Place
   #state: 'waiting' | 'open' | 'closing' | 'closed' = 'waiting'
@@ -89,7 +99,12 @@ export class Stream implements ConnectionOwner, ParserOwner, Watched {
     this.openedAt = this.heardAt = settings.liveness.now
     this.#outbox = new Outbox(connection, settings.turn, settings.clock)
     this.#call = call
-    this.#negotiation = call === undefined ? new Negotiation(this, settings.features) : new Initiation(this, call.to, () => this.#negotiated())
+    this.#rate = settings.rate === undefined ? undefined : new Rate(settings.rate, connection, settings.clock)
+    this.#negotiation = call === undefined ? new Negotiation(this, settings.features)
+      : new Initiation(this, call, (features) => {
+        this.established(this.owner)
+        this.owner.negotiated?.(features)
+      })
     this.#parser = new StreamParser(this, parserLimits(settings.limits, false))
     connection.owner = this
     settings.liveness.add(this)
@@ -133,6 +148,7 @@ export class Stream implements ConnectionOwner, ParserOwner, Watched {
     } catch (error) {
       this.fail(error)
     }
+    if (!this.negotiating) this.#rate?.took(chunk.length)
   }
 
   drained(): void {
@@ -173,6 +189,7 @@ export class Stream implements ConnectionOwner, ParserOwner, Watched {
     if (this.#call === undefined) this.#open(domain)
     else this.id = header.attrs['id'] ?? ''
     this.#negotiation?.offer()
+    if (this.#call === undefined) this.owner.offered?.()
   }
 
   received(element: Element): void {
@@ -182,6 +199,7 @@ export class Stream implements ConnectionOwner, ParserOwner, Watched {
   }
 
   streamClosed(): void {
+    this.endedByPeer = this.#state === 'open'
     this.end()
   }
 
@@ -193,7 +211,7 @@ export class Stream implements ConnectionOwner, ParserOwner, Watched {
    */
   restart(): void {
     if (this.stopParsing() > 0) throw new StreamError('policy-violation', 'Bytes came before the stream was restarted.')
-    this.#parser = new StreamParser(this, parserLimits(this.settings.limits, this.account !== undefined))
+    this.#parser = new StreamParser(this, parserLimits(this.settings.limits, this.account !== undefined || !this.negotiating))
     if (this.#state !== 'open') return
     this.#state = 'waiting'
     if (this.#call !== undefined) this.#open(this.#call.from)
@@ -253,11 +271,6 @@ export class Stream implements ConnectionOwner, ParserOwner, Watched {
     }
   }
 
-  #negotiated(): void {
-    this.established(this.owner)
-    this.owner.negotiated?.()
-  }
-
   #open(from: string | undefined): void {
     const to = this.#call?.to
     const id = to === undefined ? randomIdentifier() : undefined
@@ -268,10 +281,11 @@ export class Stream implements ConnectionOwner, ParserOwner, Watched {
 
   #close(error: StreamError | undefined): void {
     if (this.#state === 'closing' || this.#state === 'closed') return
+    const lastWords = this.#state === 'open' ? this.owner.lastWords?.() ?? '' : ''
     // RFC 6120 §4.9.1.2: an error before our header needs the header first. It names no domain: none was agreed.
     if (this.#state === 'waiting') this.#open(this.domain === '' ? undefined : this.domain)
-    const farewell = error === undefined ? STREAM_END : serialize(error.toElement(), this.settings.contentNamespace) + STREAM_END
-    this.#outbox.put(farewell, Number.POSITIVE_INFINITY)
+    const reason = error === undefined ? '' : serialize(error.toElement(), this.settings.contentNamespace)
+    this.#outbox.put(lastWords + reason + STREAM_END, Number.POSITIVE_INFINITY)
     this.#outbox.flushLast()
     this.#state = 'closing'
     if (error !== undefined) this.settings.log.debug('stream.error', { condition: error.condition, id: this.id })
@@ -279,17 +293,5 @@ export class Stream implements ConnectionOwner, ParserOwner, Watched {
     this.#closingTimer = this.settings.clock.after(CLOSING_MILLISECONDS, () => this.connection.destroy())
     if (error !== undefined) this.#parser.stop()
     this.owner.closed()
-  }
-}
-
-function parserLimits(limits: Limits, loggedIn: boolean): XmlLimits {
-  return {
-    header: limits.stream_header,
-    stanza: loggedIn ? limits.stanza : limits.stanza_before_login,
-    depth: limits.depth,
-    attributes: 64,
-    elements: 4096,
-    name: 256,
-    startTag: Math.min(64 * 1024, loggedIn ? limits.stanza : limits.stanza_before_login),
   }
 }

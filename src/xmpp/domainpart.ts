@@ -47,3 +47,8 @@ function ipv6(text: string): string | undefined {
   if (!text.endsWith(']') || address.includes('%') || !isIPv6(address)) return undefined
   return new URL(`http://[${address}]`).hostname
 }
+
+/** Is that the name of an onion service, or below one? Such a name is a key, and no authority and no DNS has a say in it. */
+export function isUnderOnion(domain: string): boolean {
+  return domain === 'onion' || domain.endsWith('.onion')
+}

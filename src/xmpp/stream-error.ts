@@ -17,17 +17,21 @@ export class StreamError extends Error {
   readonly condition: StreamCondition
   /** Sent to the peer; a constant of ours. */
   readonly text: string | undefined
+  /** A condition of the extension that is broken (RFC 6120 §4.9.4). */
+  readonly specific: Element | undefined
 
-  constructor(condition: StreamCondition, text?: string) {
+  constructor(condition: StreamCondition, text?: string, specific?: Element) {
     super(text === undefined ? condition : `${condition}: ${text}`)
     this.name = 'StreamError'
     this.condition = condition
     this.text = text
+    this.specific = specific
   }
 
   toElement(): Element {
     return element(NS_STREAM, 'error', {},
       element(NS_STREAM_ERRORS, this.condition),
-      this.text === undefined ? undefined : element(NS_STREAM_ERRORS, 'text', { 'xml:lang': 'en' }, this.text))
+      this.text === undefined ? undefined : element(NS_STREAM_ERRORS, 'text', { 'xml:lang': 'en' }, this.text),
+      this.specific)
   }
 }

@@ -190,7 +190,7 @@ describe('servers that exchange stanzas', () => {
 
     const lies: readonly (readonly [string, string, string])[] = [
       ['an error for an answer', `<db:result from='${MONTAGUE}' to='${CAPULET}' type='error'/>`, 'remote-server-timeout'],
-      ['an invalid key', `<db:result from='${MONTAGUE}' to='${CAPULET}' type='invalid'/>`, 'remote-server-timeout'],
+      ['an invalid key', `<db:result from='${MONTAGUE}' to='${CAPULET}' type='invalid'/>`, 'internal-server-error'],
       ['a result of another domain', `<db:result from='${VERONA}' to='${CAPULET}' type='valid'/>`, 'remote-server-timeout'],
       ['a result for another domain', `<db:result from='${MONTAGUE}' to='${VERONA}' type='valid'/>`, 'remote-server-timeout'],
       ['host-unknown', `<stream:error><host-unknown xmlns='urn:ietf:params:xml:ns:xmpp-streams'/></stream:error>`, 'remote-server-not-found'],
@@ -348,7 +348,7 @@ describe('servers that exchange stanzas', () => {
       ]) {
         stream.send(`<db:result from='${from}' to='${to}'>key</db:result>`)
         const [answer] = await stream.expect(/<result .*?<\/result>/)
-        assert.match(answer, new RegExp(`type='error'><error type='cancel'><${condition} `))
+        assert.match(answer, new RegExp(`type='error'><error xmlns='jabber:server' type='cancel'><${condition} `))
       }
       stream.destroy()
     })

@@ -6,7 +6,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Connection } from '../../src/net/connection.ts'
 import { selfSignedFiles, TlsIdentity } from '../../src/net/tls.ts'
-import { Unreachable, type Dial } from '../../src/s2s/dial.ts'
+import type { Route } from '../../src/s2s/destination.ts'
+import { SERVER_PORT, Unreachable, type Dial } from '../../src/s2s/dial.ts'
 import { Federation } from '../../src/s2s/federation.ts'
 import type { Ingress } from '../../src/stream/ingress.ts'
 import type { Extension } from '../../src/routing/extension.ts'
@@ -21,6 +22,8 @@ const PATIENCE = 5000
 export class Network implements Dial {
   readonly folder = mkdtempSync(join(tmpdir(), 'sotto-s2s-'))
   readonly called: string[] = []
+  /** What proves to those who call who it is that answers. */
+  proof: Route['proof'] = 'onion'
   /** Domains that the operators of all servers here have ruled out. */
   readonly blocked = new Set<string>()
 
@@ -32,14 +35,18 @@ export class Network implements Dial {
     return remote.endsWith('.lit')
   }
 
-  async call(local: string, remote: string): Promise<Connection> {
+  async routes(local: string, remote: string): Promise<readonly Route[]> {
     this.called.push(`${local} ${remote}`)
+    return [{ via: 'tor', host: remote, port: SERVER_PORT, tls: 'starttls', proof: this.proof, isolation: `${local} ${remote}` }]
+  }
+
+  async connect({ proof }: Route, remote: string): Promise<Connection> {
     const socket = connect(this.path(remote))
     await new Promise<void>((resolve, reject) => {
       socket.once('connect', resolve)
       socket.once('error', () => reject(new Unreachable(remote !== 'nowhere.lit')))
     })
-    return new Connection(socket, undefined, true)
+    return new Connection(socket, undefined, proof === 'onion')
   }
 
   remove(): void {
@@ -65,19 +72,19 @@ export class TestServer {
     network: Network, domain: string, s2s: Readonly<Record<string, unknown>> = {}, rules: readonly Extension[] = extensions,
   ): Promise<TestServer> {
     const clock = new TestClock(Date.now())
+    const identity = new TlsIdentity(await selfSignedFiles(network.folder, domain, domain, Date.now()), Date.now())
     const config = { domains: [{ name: domain, onion_service: false }], s2s }
     let federation: Federation | undefined
     const remote: Extension = {
       name: 'test-federation',
       implements: [],
       install: (host) => {
-        federation = new Federation({ config: host.config, clock, log: new TestLog(), dial: () => network, mayConnect: (name) => !network.blocked.has(name) })
+        federation = new Federation({ config: host.config, clock, log: new TestLog(), dial: () => network, identityOf: () => identity, mayConnect: (name) => !network.blocked.has(name) })
         return federation.extension.install(host)
       },
     }
     const house = new TestHouse({ extensions: rules, accounts: [`romeo@${domain}`, `juliet@${domain}`], config, remote })
     if (federation === undefined) throw new Error('not installed')
-    const identity = new TlsIdentity(await selfSignedFiles(network.folder, domain, domain, Date.now()), Date.now())
     const ingress = federation.ingress(
       { kind: 'onion-unnamed', address: { socket: network.path(domain) }, domains: new Map([[domain, identity]]) }, house.installation)
     await ingress.start()

@@ -40,6 +40,8 @@ kind = "c2s-tls"
 port = 0
 [tor]
 torrc = "${join(torrc, 'torrc')}"
+[s2s]
+time_to_connect = "2s"
 `, { 'juliet@capulet.lit': PASSWORD, 'juliet@onion': PASSWORD })
     onion = loadOrCreateOnionKey(join(scenario.folder, 'data', 'onion', 'onion')).address
   })
