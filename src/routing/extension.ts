@@ -219,6 +219,8 @@ export interface StanzaRouter {
    * policy has not seen.
    */
   forward(envelope: Envelope): void
+  /** A stanza of ours that `Remote` took was not delivered: its sender is told, unless it is an answer itself. */
+  bounce(envelope: Envelope, error: StanzaError): void
 }
 
 /** A part of the server: what it is, as data, and `install`, which says what it does. */

@@ -57,6 +57,11 @@ export class Router implements StanzaRouter {
     this.#leave(envelope)
   }
 
+  /** By no rule: it is this server that tells, whoever the stanza was for, a blocked one or an unlinked one of ours. */
+  bounce({ element: stanza, from, to }: Envelope, error: StanzaError): void {
+    if (mayBeAnswered(stanza)) this.#arrive(new Envelope(errorReply(stanza, error, to, from), to, from, true, 'server', undefined))
+  }
+
   /** Asks each rule from the `first` on; what passes all of them goes `onward`. */
   #judge(rules: readonly Rule[], first: number, envelope: Envelope, onward: (envelope: Envelope) => void): void {
     for (let index = first; index < rules.length; index++) {

@@ -6,7 +6,6 @@ import { element, type Element } from '../xml/element.ts'
 import { serialize } from '../xml/serialize.ts'
 import { NS_SERVER, NS_STANZA_ERRORS } from '../xmpp/namespaces.ts'
 import { StreamError } from '../xmpp/stream-error.ts'
-import { bounce } from './bounce.ts'
 import type { Queued } from './queue.ts'
 import { NOT_REACHED } from './refusals.ts'
 
@@ -137,7 +136,7 @@ export class Carrier {
     this.#forget(lost.length)
     this.#state = 'off'
     this.#deadline?.cancel()
-    bounce(lost, NOT_REACHED, this.#parts.router)
+    for (const envelope of lost) this.#parts.router.bounce(envelope, NOT_REACHED)
   }
 
   #answer(): string {

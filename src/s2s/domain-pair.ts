@@ -3,7 +3,6 @@ import type { Envelope } from '../routing/envelope.ts'
 import { StanzaError } from '../xmpp/stanza-error.ts'
 import type { StreamError } from '../xmpp/stream-error.ts'
 import { Backoff } from './backoff.ts'
-import { bounce } from './bounce.ts'
 import { call, type CallParts } from './call.ts'
 import type { Carrier } from './carrier.ts'
 import type { Judgement } from './dialback.ts'
@@ -231,7 +230,7 @@ export class DomainPair implements StreamWatcher {
   }
 
   #bounce(stanzas: readonly Queued[], error: StanzaError): void {
-    bounce(stanzas.map(({ envelope }) => envelope), error, this.#parts.router)
+    for (const { envelope } of stanzas) this.#parts.router.bounce(envelope, error)
   }
 
   /** Forgets the pair where nothing of it is left. */

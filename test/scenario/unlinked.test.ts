@@ -5,7 +5,8 @@ import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import type { TLSSocket } from 'node:tls'
 import { RawStream, Scenario } from './scenario.ts'
-import { loadOrCreateOnionKey } from '../../src/tor/onion-key.ts'
+import { onionAddress } from '../../src/tor/onion-address.ts'
+import { createOnionKey, loadOrCreateOnionKey } from '../../src/tor/onion-key.ts'
 
 const PASSWORD = 'wherefore art thou'
 
@@ -139,7 +140,7 @@ time_to_connect = "2s"
       }
       await stream.authenticate(way.domain(), 'juliet', PASSWORD, 'garden')
       const answers: string[] = []
-      for (const name of [other, other === onion ? `${'a'.repeat(55)}d.onion` : 'verona.lit']) {
+      for (const name of [other, other === onion ? onionAddress(createOnionKey().publicKey) : 'verona.lit']) {
         for (const to of [name, `juliet@${name}`]) {
           stream.send(`<iq type='get' id='r' to='${to}'><ping xmlns='urn:xmpp:ping'/></iq>`)
           const [answer] = await stream.expect(/<iq [^>]*id='r'.*?<\/iq>/)
