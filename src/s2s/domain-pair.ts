@@ -126,6 +126,7 @@ export class DomainPair implements StreamWatcher {
     this.#parts.servers.found(this.#pair.local, this.#pair.remote)
     this.#own = carrier
     if (this.#carrier === undefined) this.#carry(carrier)
+    else if (this.#verifications.empty) this.#stream?.end() // one stream is enough
   }
 
   answered(id: string, type: string): void {
