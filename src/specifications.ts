@@ -12,11 +12,11 @@ export interface Foundation extends Implementation {
  */
 export const foundations: readonly Foundation[] = [
   {
-    rfc: 6120, title: 'XMPP: Core', since: '0.1.0', status: 'partial', note: 'streams of clients, and of servers from onion to onion',
-    files: ['src/stream/stream.ts', 'src/stream/negotiation.ts', 'src/stream/initiation.ts', 'src/s2s/incoming.ts', 'src/stream/sasl.ts', 'src/c2s/bind.ts', 'src/routing/router.ts'],
+    rfc: 6120, title: 'XMPP: Core', since: '0.1.0', status: 'partial', note: 'streams of clients and of servers',
+    files: ['src/stream/stream.ts', 'src/stream/negotiation.ts', 'src/stream/initiation.ts', 'src/s2s/incoming.ts', 'src/s2s/outgoing-stream.ts', 'src/s2s/entrance.ts', 'src/s2s/refusals.ts', 'src/stream/sasl.ts', 'src/c2s/bind.ts', 'src/routing/router.ts'],
   },
   {
-    rfc: 7590, title: 'Use of TLS in XMPP', since: '0.1.0', status: 'partial', note: 'streams of clients; TLS 1.2 at the least',
+    rfc: 7590, title: 'Use of TLS in XMPP', since: '0.1.0', status: 'partial', note: 'TLS 1.2 at the least; required on the clearnet',
     files: ['src/net/tls.ts'],
   },
   {
@@ -59,20 +59,30 @@ export const foundations: readonly Foundation[] = [
   },
   {
     xep: 178, title: 'SASL EXTERNAL with Certificates', version: '1.2', since: '0.1.0', status: 'partial',
-    note: 'between servers (§3), for names that are no onions', files: ['src/auth/external.ts'],
+    note: 'between servers (§3), for names that are no onions',
+    files: ['src/auth/external.ts', 'src/s2s/outgoing-stream.ts', 'src/s2s/incoming.ts'],
   },
   {
     xep: 185, title: 'Dialback Key Generation and Validation', version: '1.0', since: '0.1.0', status: 'complete',
     files: ['src/s2s/dialback.ts'],
   },
   {
-    xep: 220, title: 'Server Dialback', version: '1.1.1', since: '0.1.0', status: 'partial',
-    note: 'between onions, over Tor; we send from one domain to one on each stream, and accept several senders',
-    files: ['src/s2s/dialback.ts', 'src/s2s/domain-pair.ts', 'src/s2s/incoming.ts'],
+    xep: 198, title: 'Stream Management', version: '1.6.1', since: '0.1.0', status: 'partial',
+    note: 'acknowledgement between servers; not for clients yet, and no resumption', files: ['src/s2s/carrier.ts', 'src/s2s/server-features.ts'],
   },
   {
-    xep: 368, title: 'SRV records for XMPP over TLS', version: '1.1.0', since: '0.1.0', status: 'partial',
-    note: 'direct TLS for clients; the SRV records are the operator\'s', files: ['src/net/connection.ts'],
+    xep: 220, title: 'Server Dialback', version: '1.1.1', since: '0.1.0', status: 'partial',
+    note: 'over verified TLS, or Tor; we send from one domain to one on each stream, and accept several senders',
+    files: ['src/s2s/dialback.ts', 'src/s2s/domain-pair.ts', 'src/s2s/incoming.ts', 'src/s2s/outgoing-stream.ts'],
+  },
+  {
+    xep: 288, title: 'Bidirectional Server-to-Server Connections', version: '1.0.1', since: '0.1.0', status: 'partial',
+    note: 'for the domains of a stream that called; none are added by the side that was called',
+    files: ['src/s2s/outgoing-stream.ts', 'src/s2s/incoming.ts', 'src/s2s/server-features.ts'],
+  },
+  {
+    xep: 368, title: 'SRV records for XMPP over TLS', version: '1.1.0', since: '0.1.0', status: 'complete',
+    files: ['src/net/connection.ts', 'src/net/resolver.ts', 'src/s2s/destination.ts'],
   },
   {
     xep: 440, title: 'SASL Channel-Binding Type Capability', version: '1.0.0', since: '0.1.0', status: 'complete',
