@@ -27,7 +27,7 @@ describe('docs/operating.md', () => {
       .filter((file) => file.endsWith('.ts')).map((file) => readFileSync(join(ROOT, 'src', file), 'utf8'))
     const written = sources.flatMap((text) => [
       // A bug in the router is logged by one method, under the event of its place.
-      ...[...text.matchAll(/\.(error|warn|#bug)\('([a-z]+\.[a-z-]+)'/g)].map(([, call, event]) => `${event} ${call === 'warn' ? 'warn' : 'error'}`),
+      ...[...text.matchAll(/\.(error|warn|#bug)\('([a-z0-9]+\.[a-z-]+)'/g)].map(([, call, event]) => `${event} ${call === 'warn' ? 'warn' : 'error'}`),
       ...[...text.matchAll(/sink\.error\([^']*'(roster\.changed)'\)/g)].map(([, event]) => `${event} error`),
     ])
     assert.ok(written.length > 10)
