@@ -36,11 +36,12 @@ export class Outgoing implements Remote {
 
   send(envelope: Envelope): StanzaError | undefined {
     const { from: { domain: local }, to: { domain: remote } } = envelope
-    // What came from another server is for us: nobody's stanzas are passed on.
-    if (!this.#domains.serves(local) || !this.#parts.dial.reaches(local, remote)) return NOT_FOUND
+    const known = this.#pairs.get(`${local} ${remote}`)
+    // What came from another server is for us: nobody's stanzas are passed on. A pair that is known was looked at before.
+    if (known === undefined && !(this.#domains.serves(local) && this.#parts.dial.reaches(local, remote))) return NOT_FOUND
     if (!this.#parts.mayConnect(remote)) return NOT_ALLOWED
     if (this.#stopped) return NOT_REACHED
-    const pair = this.#pair(local, remote, this.#parts.limits.streams)
+    const pair = known ?? this.#pair(local, remote, this.#parts.limits.streams)
     return pair === undefined ? NO_ROOM : pair.send(envelope)
   }
 
