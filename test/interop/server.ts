@@ -19,6 +19,12 @@ export interface ServerOptions {
   readonly domain?: string
   /** The client torrc of a private Tor network; with it there is an onion domain, without it no tor. */
   readonly clientTorrc?: string
+  /** Further lines of the table of that domain, or else of the onion's. */
+  readonly domainLines?: readonly string[]
+  /** Further tables of the configuration. */
+  readonly tables?: string
+  /** Goes before the command, e.g. to run it in a network of its own. */
+  readonly enter?: readonly string[]
 }
 
 /** Our server as an operator runs it: a process of its own with a configuration file, all in a temporary folder. */
@@ -29,17 +35,19 @@ export class ServerProcess {
   readonly port: number
   readonly #folder: string
   readonly #configuration: string
+  readonly #enter: readonly string[]
   #child: ChildProcess | undefined
   #output = ''
   #log = ''
   /** However this process ends, the server does not outlive it. */
   readonly #exit = () => { this.#child?.kill('SIGKILL') }
 
-  private constructor(folder: string, port: number, configuration: string) {
+  private constructor(folder: string, port: number, configuration: string, enter: readonly string[]) {
     this.#folder = folder
     this.directory = join(folder, 'data')
     this.port = port
     this.#configuration = configuration
+    this.#enter = enter
     process.on('exit', this.#exit)
   }
 
@@ -50,7 +58,7 @@ export class ServerProcess {
     const configuration = join(folder, 'sotto.toml')
     mkdirSync(join(folder, 'data'), { mode: 0o700 })
     writeFileSync(configuration, configurationFor(options, port))
-    const server = new ServerProcess(folder, port, configuration)
+    const server = new ServerProcess(folder, port, configuration, options.enter ?? [])
     try {
       await server.run()
     } catch (error) {
@@ -138,8 +146,8 @@ export class ServerProcess {
   }
 
   #spawn(command: readonly string[], stdin: 'ignore' | 'pipe'): ChildProcess {
-    const line = [MAIN, '--config', this.#configuration, ...command]
-    const child = spawn(process.execPath, line, { stdio: [stdin, 'pipe', 'pipe'] })
+    const [program = '', ...line] = [...this.#enter, process.execPath, MAIN, '--config', this.#configuration, ...command]
+    const child = spawn(program, line, { stdio: [stdin, 'pipe', 'pipe'] })
     child.stdout?.setEncoding('utf8').on('data', (text: string) => { this.#output += text })
     child.stderr?.setEncoding('utf8').on('data', (text: string) => { this.#log += text })
     return child
@@ -169,12 +177,13 @@ async function freePort(): Promise<number> {
   return port
 }
 
-function configurationFor({ domain, clientTorrc }: ServerOptions, port: number): string {
+function configurationFor({ domain, clientTorrc, domainLines = [], tables: more = '' }: ServerOptions, port: number): string {
   const tables = ['[log]\nlevel = "debug"']
   if (clientTorrc !== undefined) tables.push(`[tor]\ntorrc = "${clientTorrc}"`, '[[domains]]\nname = "onion"')
   else tables.push('[tor]\nenabled = false')
   if (domain !== undefined) tables.push(`[[domains]]\nname = "${domain}"`)
+  tables[tables.length - 1] += domainLines.map((line) => `\n${line}`).join('')
   const served = domain ?? 'onion'
-  tables.push(`[[listeners]]\nkind = "c2s"\naddress = "127.0.0.1"\nport = ${port}\ndomains = ["${served}"]`)
+  tables.push(`[[listeners]]\nkind = "c2s"\naddress = "127.0.0.1"\nport = ${port}\ndomains = ["${served}"]`, more)
   return `${tables.join('\n\n')}\n`
 }

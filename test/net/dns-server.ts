@@ -2,7 +2,6 @@ import packet, { type Answer, type DecodedPacket, type Packet } from 'dns-packet
 import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
 import { createServer, type Socket } from 'node:net'
-import type { TestContext } from 'node:test'
 
 /** What the server sends back for a question: the message without length, or undefined for silence. */
 export type Reply = (asked: DecodedPacket) => Buffer | undefined
@@ -15,8 +14,8 @@ export interface DnsServer {
   readonly connections: readonly Socket[]
 }
 
-/** A DNS server on loopback, over UDP and TCP, that says what the test wants. */
-export async function dnsServer(t: TestContext, reply: Reply): Promise<DnsServer> {
+/** A DNS server, over UDP and TCP, that says what the test wants: on loopback, or at an address of its own. */
+export async function dnsServer(t: { after(end: () => void): void }, reply: Reply, at = { host: '127.0.0.1', port: 0 }): Promise<DnsServer> {
   const asked: string[] = []
   const connections: Socket[] = []
   const answer = (message: Buffer): Buffer | undefined => {
@@ -33,14 +32,14 @@ export async function dnsServer(t: TestContext, reply: Reply): Promise<DnsServer
       const message = answer(received.subarray(2))
       if (message !== undefined) socket.write(Buffer.concat([Buffer.of(message.length >> 8, message.length & 255), message]))
     })
-  }).listen(0, '127.0.0.1')
+  }).listen(at.port, at.host)
   await once(tcp, 'listening')
   const address = tcp.address()
   const port = typeof address === 'object' && address !== null ? address.port : 0
   const udp = createSocket('udp4', (message, { address: host, port: from }) => {
     const sent = answer(message)
     if (sent !== undefined) udp.send(sent, from, host)
-  }).bind(port, '127.0.0.1')
+  }).bind(port, at.host)
   await once(udp, 'listening')
   t.after(() => {
     for (const socket of connections) socket.destroy()

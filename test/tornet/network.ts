@@ -14,6 +14,8 @@ const BOOTSTRAP_MILLISECONDS = 90_000
 export interface NetworkOptions {
   /** Where the relays listen: loopback, or an address that a network namespace reaches. */
   readonly address?: string
+  /** A resolv.conf for the relays as exits: whom they ask for names. This machine's by default. */
+  readonly resolvConf?: string
   readonly report?: (line: string) => void
 }
 
@@ -47,7 +49,7 @@ export class TorNetwork {
     await killTorsUnder(folder)
     mkdirSync(folder, { recursive: true, mode: 0o700 })
     for (let attempt = 0; ; attempt += 1) {
-      const network = await TorNetwork.#spawn(folder, options.address ?? '127.0.0.1', attempt)
+      const network = await TorNetwork.#spawn(folder, options, attempt)
       if (network === undefined) throw new Error(`no full consensus after ${attempt} attempts; see ${folder}`)
       try {
         await network.#ready()
@@ -60,7 +62,8 @@ export class TorNetwork {
     }
   }
 
-  static async #spawn(folder: string, address: string, attempt: number): Promise<TorNetwork | undefined> {
+  static async #spawn(folder: string, options: NetworkOptions, attempt: number): Promise<TorNetwork | undefined> {
+    const { address = '127.0.0.1', resolvConf } = options
     const ports = await freePorts(address, RELAYS * 2)
     const relays = Array.from({ length: RELAYS }, (_, index) => new Relay(folder, index, { onion: ports[2 * index] ?? 0, directory: ports[2 * index + 1] ?? 0 }))
     const [authority] = relays
@@ -73,8 +76,9 @@ export class TorNetwork {
     const timing = schedule(Date.now(), attempt)
     if (timing === undefined) return undefined
     await delay(timing.wait)
+    const exitLines = resolvConf === undefined ? [] : [`ServerDNSResolvConfFile ${resolvConf}`]
     for (const relay of relays) {
-      relay.run([...common, ...relayLines(relay, address), ...relay === authority ? authorityLines(relay, address, timing) : []], empty)
+      relay.run([...common, ...relayLines(relay, address), ...exitLines, ...relay === authority ? authorityLines(relay, address, timing) : []], empty)
     }
     const consensus = `http://${address}:${authority.ports.directory}/tor/status-vote/current/consensus-microdesc`
     return new TorNetwork(folder, relays, consensus, timing.second)
