@@ -7,9 +7,10 @@ import { legacySession } from './c2s/bind.ts'
 import type { Clock } from './clock.ts'
 import type { Config } from './config/schema.ts'
 import { extensions } from './extensions.ts'
-import type { Log } from './log.ts'
+import type { LeveledLog, Log } from './log.ts'
 import { accountCommands } from './operate/account.ts'
 import { domainCommands } from './operate/domain.ts'
+import { LogRaise } from './operate/log-raise.ts'
 import { ServedDomains, type ServedDomain } from './routing/domains.ts'
 import type { Extension } from './routing/extension.ts'
 import { install, type Installation } from './routing/installation.ts'
@@ -40,7 +41,7 @@ export interface House {
 }
 
 /** Opens it; `more` are extensions that only the caller can make. @throws StoreError, TorError for a broken onion key */
-export async function openHouse(config: Config, clock: Clock, log: Log, more: readonly Extension[] = []): Promise<House> {
+export async function openHouse(config: Config, clock: Clock, log: LeveledLog, more: readonly Extension[] = []): Promise<House> {
   const { data } = config.files
   mkdirSync(data, { recursive: true, mode: 0o700 })
   const lock = new DataLock(data)
@@ -59,7 +60,7 @@ export async function openHouse(config: Config, clock: Clock, log: Log, more: re
 }
 
 async function furnish(
-  config: Config, clock: Clock, log: Log, more: readonly Extension[], database: Database, lock: DataLock,
+  config: Config, clock: Clock, log: LeveledLog, more: readonly Extension[], database: Database, lock: DataLock,
 ): Promise<House> {
   const key = await openStorageKey(database, keySource(config))
   const domains = new ServedDomains(config.domains.map((domain) => served(config, domain)))
@@ -76,7 +77,7 @@ async function furnish(
   })
   const sessions = new Sessions()
   const remoteDomains = new DomainList()
-  const own = [legacySession, accountCommands(accounts), domainCommands(remoteDomains)]
+  const own = [legacySession, accountCommands(accounts), domainCommands(remoteDomains), new LogRaise(log).extension]
   // What a blocked domain sends is dropped before it changes anything.
   const installation = built.installation = install([remoteDomains.extension, ...extensions, ...own, ...more], {
     config, database, domains, sessions, accounts, clock, log,

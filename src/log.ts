@@ -36,6 +36,11 @@ export interface Log {
   roster(change: { readonly account: string; readonly contact: string; readonly action: string }): void
 }
 
+/** A log of which the operator may change the level while the server runs. */
+export interface LeveledLog extends Log {
+  level: LogLevel
+}
+
 export interface LogSettings {
   readonly level: LogLevel
   readonly roster: boolean
@@ -44,7 +49,7 @@ export interface LogSettings {
 const FIELDS = ['part', 'condition', 'id', 'count', 'milliseconds', 'percent', 'index', 'file'] as const
 
 /** A log to `destination` (stderr by default): one JSON object a line, no host name, no process id. */
-export function createLog(settings: LogSettings, destination: DestinationStream = pino.destination({ fd: 2, sync: true })): Log {
+export function createLog(settings: LogSettings, destination: DestinationStream = pino.destination({ fd: 2, sync: true })): LeveledLog {
   const sink = pino({
     level: settings.level,
     base: null,
@@ -56,10 +61,12 @@ export function createLog(settings: LogSettings, destination: DestinationStream 
     error: (event, fields, cause) => sink.error(safe(fields, cause), event),
     warn: (event, fields, cause) => sink.warn(safe(fields, cause), event),
     info: (event, fields) => sink.info(safe(fields, undefined), event),
-    debug: (event, fields) => { if (settings.level === 'debug') sink.debug(safe(fields, undefined), event) },
+    debug: (event, fields) => { if (sink.level === 'debug') sink.debug(safe(fields, undefined), event) },
     roster: ({ account, contact, action }) => {
-      if (settings.roster && settings.level !== 'silent') sink.error({ account, contact, action }, 'roster.changed')
+      if (settings.roster && sink.level !== 'silent') sink.error({ account, contact, action }, 'roster.changed')
     },
+    get level() { return sink.level as LogLevel }, // it was one, and only those are set
+    set level(level) { sink.level = level },
   }
 }
 

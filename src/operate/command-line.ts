@@ -10,6 +10,7 @@ import type { Operator } from './control-client.ts'
 import { zoneLines, type DnsOptions } from './dns.ts'
 import type { DomainListOutput, DomainOutput } from './domain.ts'
 import type { OnionOutput } from './onion.ts'
+import { logCommandLine } from './log.ts'
 import { ask, askPassword, linesOf, type Keyboard } from './password-prompt.ts'
 import { qrCode } from './qr-code.ts'
 
@@ -145,6 +146,8 @@ export function commandLine(program: Program): Command {
       const { rulings } = await operator.run('domain list', {}) as DomainListOutput
       for (const one of rulings) print(`${one.ruling} ${one.domain}`)
     }))
+
+  logCommandLine(root.command('log').description('what the running server logs'), { operate, print })
 
   root.command('otr').description('OTR')
     .command('show')
