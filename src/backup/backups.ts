@@ -1,4 +1,4 @@
-import { readFileSync, rmSync, statfsSync } from 'node:fs'
+import { rmSync, statfsSync } from 'node:fs'
 import { join } from 'node:path'
 import { Worker } from 'node:worker_threads'
 import type { Clock, Timer } from '../clock.ts'
@@ -8,6 +8,7 @@ import type { Log } from '../log.ts'
 import type { Database } from '../store/database.ts'
 import { BackupError } from './backup-error.ts'
 import { contentOf } from './content.ts'
+import { identitiesIn } from './identity.ts'
 import type { Made, Making } from './making.ts'
 import { ReceiptKey, readReceipt, type Receipt } from './receipt.ts'
 import { Vault, type Kept } from './vault.ts'
@@ -107,7 +108,7 @@ export class Backups implements Lifetime {
       await database.snapshot(snapshot)
       const done = await inWorker({
         snapshot, made, file: draft, workspace: this.vault.folder, recipients: backup.recipients,
-        content: contentOf(config, configFile), identities: identitiesIn(backup.identity),
+        content: contentOf(config, configFile), identities: backup.identity === '' ? [] : identitiesIn(backup.identity),
       })
       const { sha256, bytes, proof, manifest } = done
       const rows = Object.fromEntries(Object.entries(manifest.database.tables).map(([table, { rows: count }]) => [table, count]))
@@ -144,12 +145,6 @@ function inWorker(making: Making): Promise<Made> {
     worker.once('error', reject)
     worker.once('exit', () => reject(new BackupError(making.file, 'ended before it was made')))
   })
-}
-
-/** The secret keys of a file that age-keygen wrote. @throws as node:fs does */
-export function identitiesIn(file: string): readonly string[] {
-  if (file === '') return []
-  return readFileSync(file, 'utf8').split(/\r?\n/).map((line) => line.trim()).filter((line) => line.startsWith('AGE-SECRET-KEY-'))
 }
 
 function conditionOf(error: unknown): string {

@@ -150,6 +150,7 @@ class SqliteDatabase implements Database {
     try {
       makeFile(file)
       await this.#connection.backup(file, { progress: () => PAGES_AT_A_TIME })
+      withoutLog(file)
     } catch (error) {
       throw explained(file, error)
     }
@@ -189,6 +190,16 @@ class SqliteDatabase implements Database {
     connection.pragma('secure_delete = ON') // what is deleted is overwritten
     connection.pragma('temp_store = MEMORY') // no copies in /tmp
     connection.exec(MIGRATION_TABLE)
+  }
+}
+
+/** A copy of a database with a log would get one beside it as soon as somebody reads it. */
+function withoutLog(file: string): void {
+  const connection = new Sqlite(file)
+  try {
+    connection.pragma('journal_mode = DELETE')
+  } finally {
+    connection.close()
   }
 }
 
