@@ -102,6 +102,7 @@ describe('backups by the hour', () => {
     assert.equal(names().length, 1)
     const before = log.lines.length
     await until(() => { clock.advance(5 * 60_000); return log.lines.length > before }, 'it is tried again')
+    await backups.stop()
     assert.deepEqual(readdirSync(backups.vault.folder).filter((name) => !/\.age(\.json)?$/.test(name)), [])
   })
 })
