@@ -1,8 +1,9 @@
-import { mkdirSync } from 'node:fs'
+import { existsSync, mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { Accounts } from './auth/accounts.ts'
 import { Credentials } from './auth/credentials.ts'
 import { openStorageKey, readPassphrase, type StorageKeySource } from './auth/storage-key.ts'
+import { RESTORE_MARK } from './backup/restoring.ts'
 import { legacySession } from './c2s/bind.ts'
 import type { Clock } from './clock.ts'
 import type { Config } from './config/schema.ts'
@@ -18,6 +19,7 @@ import { Sessions } from './routing/sessions.ts'
 import { DomainList } from './s2s/domain-list.ts'
 import { openDatabase, type Database } from './store/database.ts'
 import { DataLock } from './store/lock.ts'
+import { StoreError } from './store/store-error.ts'
 import { loadOrCreateOnionKey } from './tor/onion-key.ts'
 
 /**
@@ -46,6 +48,7 @@ export async function openHouse(config: Config, clock: Clock, log: LeveledLog, m
   mkdirSync(data, { recursive: true, mode: 0o700 })
   const lock = new DataLock(data)
   try {
+    refuseHalfRestored(data)
     const database = openDatabase(join(data, 'sotto.db'))
     try {
       return await furnish(config, clock, log, more, database, lock)
@@ -89,6 +92,12 @@ async function furnish(
       lock.release()
     },
   }
+}
+
+/** @throws StoreError */
+function refuseHalfRestored(data: string): void {
+  if (!existsSync(join(data, RESTORE_MARK))) return
+  throw new StoreError(data, 'holds a backup that was not restored to its end', 'Give the same sotto backup restore once more.')
 }
 
 function keySource(config: Config): StorageKeySource {

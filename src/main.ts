@@ -42,7 +42,7 @@ async function start(config: Config, file: string | undefined): Promise<void> {
   const console = new Console(process.stdout, systemClock, `${thisProgram(file)} account add NAME`)
   try {
     // Where the signal comes first nobody is served yet, so nobody needs a farewell.
-    const server = await Promise.race([startServer(config, console, { lenient: file === undefined }), signalled])
+    const server = await Promise.race([startServer(config, console, { lenient: file === undefined, configFile: file }), signalled])
     await signalled
     console.stopping()
     await server?.stop()
@@ -52,12 +52,12 @@ async function start(config: Config, file: string | undefined): Promise<void> {
   process.exit(EXIT_CODES.done.code)
 }
 
-async function operator(config: Config): Promise<Operator> {
+async function operator(config: Config, file: string | undefined): Promise<Operator> {
   const client = await ControlClient.connect(controlPath(config))
   if (client !== undefined) return client
   // Loaded where it is needed: it is most of the program, and a question to the running server needs none of it.
   const { openOffline } = await import('./server.ts')
-  return openOffline(config)
+  return openOffline(config, file)
 }
 
 /** Says what went wrong, once, and ends the process. */

@@ -1,6 +1,8 @@
 import { join } from 'node:path'
 import { Attempts } from './auth/attempts.ts'
 import { Authenticator } from './auth/authenticator.ts'
+import { Backups } from './backup/backups.ts'
+import { backupCommands } from './backup/commands.ts'
 import { resourceBinding } from './c2s/bind.ts'
 import { Visitor } from './c2s/visitor.ts'
 import { systemClock } from './clock.ts'
@@ -47,28 +49,35 @@ export interface RunningServer {
   stop(): Promise<void>
 }
 
-/**
- * Builds every part, in order, and starts it; the only file that names them all.
- *
- * `lenient`: a listener whose port is taken is told and left out, as nobody asked for it. @throws as its parts do
- */
-export async function startServer(config: Config, announcer: Announcer, { lenient = false } = {}): Promise<RunningServer> {
+export interface StartOptions {
+  /** A listener whose port is taken is told and left out, as nobody asked for it. */
+  readonly lenient?: boolean
+  /** Belongs into backups. */
+  readonly configFile?: string | undefined
+}
+
+/** Builds every part, in order, and starts it; the only file that names them all. @throws as its parts do */
+export async function startServer(config: Config, announcer: Announcer, { lenient = false, configFile }: StartOptions = {}): Promise<RunningServer> {
   const log = createLog(config.log)
   const runtime = makeRuntimeDirectory(config)
-  const built: { tor?: Tor; house?: House; doors?: Doors } = {}
+  const built: { tor?: Tor; house?: House; doors?: Doors; backups?: Backups } = {}
   const federation = new Federation({
     config, clock: systemClock, log,
     dial: (domains) => new NetworkDial({ config, domains, socks: () => built.tor?.socks, clock: systemClock }),
     identityOf: (local) => isUnderOnion(local) ? undefined : built.doors?.identities.get(local),
     mayConnect: (domain) => built.house?.remoteDomains.mayConnect(domain) ?? false,
   })
-  const house = built.house = await openHouse(config, systemClock, log, [onionCommands(() => built.tor?.status), federation.extension])
+  const house = built.house = await openHouse(config, systemClock, log, [
+    onionCommands(() => built.tor?.status), federation.extension, backupCommands(() => built.backups),
+  ])
   house.remoteDomains.onChange = () => federation.recheck()
   try {
     const doors = built.doors = await buildDoors(house, runtime, federation)
     const tor = built.tor = buildTor(house, runtime, announcer)
+    const backups = built.backups = new Backups({ config, configFile, database: house.database, clock: systemClock, log })
     const server = new Lifetimes([
       { name: 'store', stop: () => house.close() },
+      backups,
       doors.liveness,
       doors.certificates,
       tor,
@@ -87,8 +96,11 @@ export async function startServer(config: Config, announcer: Announcer, { lenien
 }
 
 /** Carries out the operator's commands where no server runs. @throws StoreError where one does */
-export async function openOffline(config: Config): Promise<Operator> {
-  const house = await openHouse(config, systemClock, createLog(config.log), [onionCommands(() => undefined)])
+export async function openOffline(config: Config, configFile?: string): Promise<Operator> {
+  const log = createLog(config.log)
+  const built: { backups?: Backups } = {}
+  const house = await openHouse(config, systemClock, log, [onionCommands(() => undefined), backupCommands(() => built.backups)])
+  built.backups = new Backups({ config, configFile, database: house.database, clock: systemClock, log })
   return {
     run: async (command, input) => {
       const route = house.installation.tables.commands.get(command)

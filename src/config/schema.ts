@@ -38,6 +38,9 @@ const port = z.int().min(0).max(65_535)
 /** A path; relative ones are resolved against the configuration file's folder. '' means: the default. */
 const path = z.string().default('')
 
+/** A public key of age, X25519: age1 and 58 letters or digits (Bech32). */
+const AGE_RECIPIENT = /^age1[02-9ac-hj-np-z]{58}$/
+
 /** Who may make an account. More come with what carries them out. */
 export const REGISTRATION_MODES = ['closed'] as const
 export const POLICY_PROFILES = ['otr'] as const
@@ -110,6 +113,15 @@ const file = z.strictObject({
     direct_resolvers: resolvers,
     resolvers,
     onion_map: onionMap,
+  }).prefault({}),
+  backup: z.strictObject({
+    recipients: z.array(z.string().regex(AGE_RECIPIENT)).max(20).default([]),
+    identity: path,
+    directory: path,
+    every: duration('1h'),
+    hourly: count(24, 1, 10_000),
+    daily: count(7, 0, 10_000),
+    weekly: count(4, 0, 10_000),
   }).prefault({}),
   auth: z.strictObject({
     plain: z.boolean().default(true),

@@ -4,6 +4,7 @@ import { configLocation } from '../config/location.ts'
 import type { Config } from '../config/schema.ts'
 import { CommandError } from '../routing/command-error.ts'
 import type { AccountListOutput, AccountOutput } from './account.ts'
+import { backupCommandLine } from './backup.ts'
 import { addAccounts } from './bulk.ts'
 import type { Terminal } from './console.ts'
 import type { Operator } from './control-client.ts'
@@ -23,7 +24,7 @@ export interface Program {
   /** Runs the server until it is told to stop. `file` is the configuration file, where there is one. */
   start(config: Config, file: string | undefined): Promise<void>
   /** The running server, or the database alone where none runs. */
-  operator(config: Config): Promise<Operator>
+  operator(config: Config, file: string | undefined): Promise<Operator>
 }
 
 /** The command line of `sotto`. Its actions throw; whoever parses turns errors into messages and exit codes. */
@@ -42,7 +43,7 @@ export function commandLine(program: Program): Command {
     configLocation(root.opts<{ config?: string }>().config, program.environment, program.cwd)
   const config = (): Config => loadConfig(file(), program)
   const operate = async (work: (operator: Operator) => Promise<void>): Promise<void> => {
-    const operator = await program.operator(config())
+    const operator = await program.operator(config(), file())
     try {
       await work(operator)
     } finally {
@@ -148,6 +149,9 @@ export function commandLine(program: Program): Command {
     }))
 
   logCommandLine(root.command('log').description('what the running server logs'), { operate, print })
+  backupCommandLine(root.command('backup').description('encrypted backups'), {
+    operate, config, file, cwd: program.cwd, print,
+  })
 
   root.command('otr').description('OTR')
     .command('show')

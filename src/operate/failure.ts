@@ -1,4 +1,5 @@
 import { CommanderError } from 'commander'
+import { BackupError } from '../backup/backup-error.ts'
 import { ConfigError } from '../config/config-error.ts'
 import type { Config } from '../config/schema.ts'
 import { ListenError } from '../net/listener.ts'
@@ -20,7 +21,7 @@ export function failureOf(error: unknown, config?: Config): Failure {
   if (error instanceof ConfigError) return { exit: 'config', message: error.message }
   if (error instanceof CommandError) return { exit: EXIT_OF[error.code], message: error.message }
   if (error instanceof ListenError) return { exit: 'failed', message: listenRemedy(error, config) }
-  if (error instanceof StoreError || error instanceof TorError || error instanceof CertificateError) {
+  if (error instanceof StoreError || error instanceof BackupError || error instanceof TorError || error instanceof CertificateError) {
     return { exit: 'failed', message: error.message }
   }
   if (error instanceof CommanderError) return { exit: error.exitCode === 0 ? 'done' : 'usage', message: undefined }

@@ -1,0 +1,115 @@
+import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs'
+import { join } from 'node:path'
+
+/** One backup that lies in the folder. */
+export interface Kept {
+  /** Its file's name. */
+  readonly name: string
+  /** Milliseconds since the epoch; from its name. */
+  readonly made: number
+  readonly bytes: number
+}
+
+/** How many are kept: the last ones, and of earlier days and weeks (of UTC, from Monday) the last one each. */
+export interface Rotation {
+  readonly hourly: number
+  readonly daily: number
+  readonly weekly: number
+}
+
+const NAME = /^sotto-(\d{4}-\d\d-\d\d)T(\d\d)-(\d\d)-(\d\d)Z\.age$/
+const RECEIPT = '.json'
+const UNFINISHED = '.partial'
+const DAY = 86_400_000
+
+/** The folder of finished backups: `sotto-2026-11-26T04-00-00Z.age` and its receipt beside it, `….age.json`. */
+export class Vault {
+  readonly folder: string
+
+  constructor(folder: string) {
+    this.folder = folder
+  }
+
+  /** Makes the folder, and takes away what an earlier life left unfinished. @throws as node:fs does */
+  open(): void {
+    mkdirSync(this.folder, { recursive: true, mode: 0o700 })
+    for (const name of readdirSync(this.folder)) {
+      const unfinished = name.endsWith(UNFINISHED) || name.startsWith('proof-') || name.startsWith('snapshot-')
+      if (unfinished) rmSync(join(this.folder, name), { recursive: true, force: true })
+    }
+  }
+
+  /** The oldest first. */
+  all(): readonly Kept[] {
+    if (!existsSync(this.folder)) return []
+    return readdirSync(this.folder).flatMap((name) => {
+      const made = madeAt(name)
+      return made === undefined ? [] : [{ name, made, bytes: statSync(join(this.folder, name)).size }]
+    }).sort((one, other) => one.made - other.made)
+  }
+
+  /** A name for one that is made at that time, and where it is written until it is proven. */
+  place(made: number): { readonly name: string, readonly draft: string } {
+    const name = `sotto-${new Date(made).toISOString().slice(0, 19).replaceAll(':', '-')}Z.age`
+    return { name, draft: join(this.folder, `${name}${UNFINISHED}`) }
+  }
+
+  path(name: string): string {
+    return join(this.folder, name)
+  }
+
+  receiptPath(name: string): string {
+    return join(this.folder, `${name}${RECEIPT}`)
+  }
+
+  /** From now on it counts; even through a power cut there is all of it or nothing. @throws as node:fs does */
+  keep(name: string, draft: string): void {
+    renameSync(draft, join(this.folder, name))
+    const directory = openSync(this.folder, 'r')
+    try {
+      fsyncSync(directory)
+    } finally {
+      closeSync(directory)
+    }
+  }
+
+  /** Takes away those that are not to be kept any longer. */
+  rotate(rotation: Rotation): void {
+    for (const { name } of expired(this.all(), rotation)) {
+      rmSync(join(this.folder, name), { force: true })
+      rmSync(this.receiptPath(name), { force: true })
+    }
+  }
+}
+
+/** Undefined for what is no backup of ours. */
+export function madeAt(name: string): number | undefined {
+  const [, day, hour, minute, second] = NAME.exec(name) ?? []
+  const made = Date.parse(`${day}T${hour}:${minute}:${second}Z`)
+  return Number.isNaN(made) ? undefined : made
+}
+
+/** Those that no rule keeps. The newest is always kept. */
+export function expired<Each extends Pick<Kept, 'made'>>(all: readonly Each[], { hourly, daily, weekly }: Rotation): readonly Each[] {
+  const newestFirst = all.toSorted((one, other) => other.made - one.made)
+  const kept = new Set(newestFirst.slice(0, Math.max(1, hourly)))
+  for (const [most, period] of [[daily, dayOf], [weekly, weekOf]] as const) {
+    const periods = new Set<number>()
+    for (const each of newestFirst) {
+      const its = period(each.made)
+      if (periods.has(its) || periods.size >= most) continue
+      periods.add(its)
+      kept.add(each)
+    }
+  }
+  return all.filter((each) => !kept.has(each))
+}
+
+function dayOf(time: number): number {
+  return Math.floor(time / DAY)
+}
+
+/** The epoch was a Thursday. */
+function weekOf(time: number): number {
+  return Math.floor((time / DAY + 3) / 7)
+}

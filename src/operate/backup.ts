@@ -1,0 +1,93 @@
+import type { Command } from 'commander'
+import { join, resolve } from 'node:path'
+import type { BackupListOutput } from '../backup/commands.ts'
+import type { Receipt } from '../backup/receipt.ts'
+import type { Config } from '../config/schema.ts'
+import { CommandError } from '../routing/command-error.ts'
+import type { Operator } from './control-client.ts'
+
+export interface BackupProgram {
+  operate(work: (operator: Operator) => Promise<void>): Promise<void>
+  config(): Config
+  /** The configuration file, where there is one. */
+  file(): string | undefined
+  readonly cwd: string
+  print(line: string): void
+}
+
+/** `sotto backup ...`. To read a backup needs no server, no configuration and, but for the age key, nothing of the old machine. */
+export function backupCommandLine(backup: Command, { operate, config, file, cwd, print }: BackupProgram): void {
+  backup.command('now')
+    .description('make a backup, prove it, and tell where it is')
+    .action(() => operate(async (operator) => {
+      const receipt = await operator.run('backup now', {}) as Receipt
+      print(`Made ${receipt.name}: ${size(receipt.bytes)}, ${PROOFS[receipt.proof]}`)
+    }))
+  backup.command('list')
+    .description('the backups on this machine, the oldest first')
+    .action(() => operate(async (operator) => {
+      const { folder, backups } = await operator.run('backup list', {}) as BackupListOutput
+      print(`${folder}:`)
+      for (const { name, bytes, proof } of backups) print(`${name}  ${size(bytes)}  ${proof === undefined ? 'no valid receipt' : PROOFS[proof]}`)
+      if (backups.length === 0) print('none yet')
+    }))
+  backup.command('verify <file>')
+    .description('prove a backup once more: by its receipt and, with an identity, by decrypting it')
+    .option('-i, --identity <file>', 'secret key of age (else backup.identity of the configuration)')
+    .action(async (name: string, { identity }: { identity?: string }) => {
+      const [{ verify }, identities] = [await import('../backup/verifying.ts'), await readIdentities(identity ?? configured(config), cwd)]
+      const { receipt, restored } = await verify(resolve(cwd, name), identities)
+      if (receipt !== undefined) print(`It is the file of its receipt, made ${time(receipt.made)}.`)
+      print(restored === undefined ? 'It was not decrypted: no identity was named.'
+        : `It can be decrypted, and all of it is as it was ${time(restored.made)}: ${restored.rows} rows.`)
+    })
+  backup.command('restore <file>')
+    .description('put a server back from a backup, into an empty place: configuration, keys, certificates, accounts')
+    .requiredOption('-i, --identity <file>', 'secret key of age')
+    .action(async (name: string, { identity }: { identity: string }) => {
+      const { restore } = await import('../backup/restoring.ts')
+      const restored = await restore({
+        file: resolve(cwd, name), identities: await readIdentities(identity, cwd), configFile: file() ?? join(cwd, 'sotto.toml'), cwd,
+      })
+      print(`Restored what was backed up ${time(restored.made)} into ${restored.data}: ${restored.rows} rows.`)
+      if (restored.configFile !== undefined) print(`The configuration is ${restored.configFile}.`)
+      for (const one of restored.outside.restored) print(`Restored ${one}, too.`)
+      for (const one of restored.outside.kept) print(`Left alone ${one}, which was there already.`)
+      print('Now start the server: sotto start')
+    })
+  backup.command('identity <file>')
+    .description('make a key pair for backups: the secret key goes into FILE, which belongs to another place than the server')
+    .action(async (name: string) => {
+      const { makeIdentity } = await import('../backup/identity.ts')
+      const recipient = await makeIdentity(resolve(cwd, name))
+      print(`Made ${name}. Keep it where this machine cannot lose it. In the configuration write`)
+      print(`[backup]\nrecipients = ["${recipient}"]`)
+    })
+}
+
+const PROOFS: Readonly<Record<Receipt['proof'], string>> = {
+  restored: 'proven by restoring it',
+  written: 'proven to lie there as it was written (backup.identity would have it restored)',
+}
+
+function configured(config: () => Config): string {
+  try {
+    return config().backup.identity
+  } catch (error) {
+    throw new CommandError('bad-input', `name an identity by --identity, as the configuration cannot be read: ${error instanceof Error ? error.message : ''}`)
+  }
+}
+
+async function readIdentities(file: string, cwd: string): Promise<readonly string[]> {
+  if (file === '') return []
+  const { identitiesIn } = await import('../backup/identity.ts')
+  return identitiesIn(resolve(cwd, file))
+}
+
+function size(bytes: number): string {
+  return bytes < 1024 * 1024 ? `${Math.ceil(bytes / 1024)} kB` : `${(bytes / 1024 / 1024).toFixed(1)} MB`
+}
+
+function time(milliseconds: number): string {
+  return new Date(milliseconds).toISOString().slice(0, 16).replace('T', ' ') + ' UTC'
+}

@@ -1,0 +1,108 @@
+import assert from 'node:assert/strict'
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, test } from 'node:test'
+import { setTimeout as delay } from 'node:timers/promises'
+import { Backups } from '../../src/backup/backups.ts'
+import { makeIdentity } from '../../src/backup/identity.ts'
+import { configSchema } from '../../src/config/schema.ts'
+import { openDatabase, type Database } from '../../src/store/database.ts'
+import { TestClock } from '../clock.ts'
+import { TestLog } from '../house.ts'
+
+const HOUR = 3_600_000
+
+describe('backups by the hour', () => {
+  let folder = ''
+  let database: Database
+  let clock: TestClock
+  let log: TestLog
+  let backups: Backups
+
+  beforeEach(async () => {
+    folder = mkdtempSync(join(tmpdir(), 'sotto-backups-'))
+    database = openDatabase(join(folder, 'sotto.db'))
+    database.migrate('test', [{ step: 1, sql: 'CREATE TABLE said (word TEXT NOT NULL) STRICT' }])
+    clock = new TestClock(Date.UTC(2026, 10, 23, 12))
+    log = new TestLog()
+  })
+  afterEach(async () => {
+    await backups.stop()
+    database.close()
+    rmSync(folder, { recursive: true, force: true })
+  })
+
+  async function begin(more: Readonly<Record<string, unknown>> = {}): Promise<void> {
+    const key = join(folder, 'key.txt')
+    const recipient = await makeIdentity(key)
+    const config = configSchema.parse({ files: { data: folder }, backup: { recipients: [recipient], identity: key, ...more } })
+    backups = new Backups({ config, configFile: undefined, database, clock, log })
+    backups.start()
+  }
+
+  const names = (): string[] => backups.vault.all().map(({ name }) => name)
+
+  /** Lets the worker work until it is so. */
+  async function until(isSo: () => boolean, what: string): Promise<void> {
+    for (const deadline = Date.now() + 20_000; !isSo();) {
+      if (Date.now() > deadline) assert.fail(`it never came to pass: ${what}`)
+      await delay(10)
+    }
+  }
+
+  test('the first soon after the start, then one each hour, as long as the server runs', async () => {
+    await begin()
+    clock.advance(59_000)
+    assert.deepEqual(names(), [])
+    clock.advance(1000)
+    await until(() => names().length === 1, 'the first')
+    await backups.now().catch(() => undefined) // the schedule goes on after it
+    const count = names().length
+    await until(() => { clock.advance(HOUR); return names().length > count }, 'another')
+    assert.deepEqual(log.lines.filter(({ level }) => level === 'error'), [])
+  })
+
+  test('a start soon after the last one waits for what is left of the hour', async () => {
+    await begin()
+    await backups.now()
+    await backups.stop()
+    clock.advance(HOUR / 2)
+    backups = new Backups({ config: configSchema.parse({ files: { data: folder }, backup: { recipients: [await makeIdentity(join(folder, 'other.txt'))] } }), configFile: undefined, database, clock, log })
+    backups.start()
+    clock.advance(HOUR / 2 - 1000)
+    assert.equal(names().length, 1)
+    clock.advance(1000)
+    await until(() => names().length === 2, 'the next')
+  })
+
+  test('what is written while one is made is in it as a whole or not at all, and waits for nobody', async () => {
+    await begin()
+    await database.write(() => database.statement('INSERT INTO said VALUES (?)').run('before'))
+    const making = backups.now()
+    await database.write(() => database.statement('INSERT INTO said VALUES (?)').run('during'))
+    const { rows, proof } = await making
+    assert.equal(proof, 'restored')
+    assert.ok(rows['said'] === 1 || rows['said'] === 2)
+    assert.equal((await (clock.advance(2000), backups.now())).rows['said'], 2)
+  })
+
+  test('one at a time: who asks while one is made gets that one', async () => {
+    await begin()
+    const [one, other] = await Promise.all([backups.now(), backups.now()])
+    assert.equal(one.name, other.name)
+  })
+
+  test('a failure is told, costs none of those that are there, and is tried again within 5 minutes', async () => {
+    await begin()
+    await backups.now()
+    writeFileSync(join(folder, 'key.txt'), 'no key')
+    clock.advance(60_000)
+    await until(() => log.lines.some(({ event }) => event === 'backup.failed'), 'it is told')
+    assert.equal(names().length, 1)
+    const before = log.lines.length
+    await until(() => { clock.advance(5 * 60_000); return log.lines.length > before }, 'it is tried again')
+    await backups.stop()
+    assert.deepEqual(readdirSync(backups.vault.folder).filter((name) => !/\.age(\.json)?$/.test(name)), [])
+  })
+})
