@@ -10,6 +10,7 @@ import { LocalDelivery } from './delivery.ts'
 import { DirectedPresence } from './directed.ts'
 import { Handshake } from './handshake.ts'
 import { Presence } from './presence.ts'
+import { RemotePresence } from './remote-presence.ts'
 import { RosterCommand } from './roster-command.ts'
 import { ROSTER_MIGRATIONS } from './roster-table.ts'
 import { Rosters } from './roster.ts'
@@ -29,8 +30,10 @@ export const instantMessaging: Extension = {
     const rosters = new Rosters(host)
     const presence = new Presence(host, rosters, new DirectedPresence())
     const handshake = new Handshake(host, rosters, presence)
+    const remote = new RemotePresence(host, rosters, presence)
     const command = new RosterCommand(host, rosters, handshake)
     const delivery = new LocalDelivery(host.sessions, presence, handshake, new Conversations())
+    const hasLeft = (account: Jid): boolean => [...host.sessions.of(account).values()].every((session) => session.presence === undefined)
     const roster = { namespace: NS_ROSTER, name: 'query', at: 'own' } as const
     return {
       iq: [
@@ -41,7 +44,14 @@ export const instantMessaging: Extension = {
         { kinds: ['message'], judge: (envelope) => delivery.learn(envelope) },
         { kinds: ['presence'], judge: (envelope) => handshake.judgeOutgoing(envelope) ?? presence.judgeOutgoing(envelope) },
       ],
-      session: { ended: (session) => presence.ended(session) },
+      observe: [{ kinds: ['presence'], observe: (envelope) => remote.observe(envelope) }],
+      servers: remote,
+      session: {
+        ended: (session) => {
+          presence.ended(session)
+          if (hasLeft(session.account)) remote.left(session.account)
+        },
+      },
       account: {
         deleted: (account) => {
           // Its contacts see it leave while the roster still tells who they are.

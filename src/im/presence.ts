@@ -99,6 +99,11 @@ export class Presence implements Audience {
     }
   }
 
+  /** Asks for the presence of a contact on another server (§4.3.1). */
+  probe(account: Jid, contact: Jid): void {
+    this.#send(element(NS_CLIENT, 'presence', { type: 'probe', id: randomIdentifier(), from: account.toString() }), account, contact)
+  }
+
   #available(session: Session, stanza: Element): StanzaError | undefined {
     const priority = parsePriority(stanza)
     if (priority === undefined) return BAD_REQUEST
@@ -149,7 +154,7 @@ export class Presence implements Audience {
     const roster = this.#rosters.of(account)
     for (const { jid: contact } of roster.contacts) {
       if (!domains.links(account.domain, contact.domain)) {
-        this.#send(element(NS_CLIENT, 'presence', { type: 'probe', id: randomIdentifier(), from: account.toString() }), account, contact)
+        this.probe(account, contact)
       } else if (this.sees(account, contact)) {
         this.#tell(jid, contact, undefined)
       } else {

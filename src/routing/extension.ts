@@ -121,6 +121,14 @@ export interface AccountHooks {
   exported?(account: Jid): Readonly<Record<string, unknown>>
 }
 
+/** What befalls the way from a domain of ours to another server's. What a hook throws is logged, as of sessions. */
+export interface ServerHooks {
+  /** It broke, or could not be found: whom we knew there may be gone. It may be said again as long as that lasts. */
+  lost?(local: string, remote: string): void
+  /** It is there: we know each other. Said each time, whether it was lost before or not. */
+  found?(local: string, remote: string): void
+}
+
 /** A command of the `sotto` program, run inside the server, or on the database alone where no server runs. */
 export interface CommandRoute {
   /** e.g. 'account add' */
@@ -171,6 +179,7 @@ export interface Handlers {
   readonly nonzas?: readonly NonzaRoute[]
   readonly session?: SessionHooks
   readonly account?: AccountHooks
+  readonly servers?: ServerHooks
   readonly commands?: readonly CommandRoute[]
   readonly pages?: readonly PageRoute[]
   /** One extension of all delivers here, and one elsewhere. */
@@ -188,6 +197,8 @@ export interface Host {
   readonly accounts: AccountDirectory
   readonly router: StanzaRouter
   readonly audience: Audience
+  /** The hooks of all extensions, for s2s/ to call. */
+  readonly servers: Required<ServerHooks>
   readonly clock: Clock
   readonly log: Log
   /** Features that all extensions declared. */

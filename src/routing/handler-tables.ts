@@ -3,7 +3,7 @@ import type { Element } from '../xml/element.ts'
 import type { Jid } from '../xmpp/jid.ts'
 import type { Envelope, StanzaKind } from './envelope.ts'
 import type {
-  AccountHooks, CommandRoute, Delivery, Handlers, IqRoute, NonzaRoute, Observer, PageRoute, Remote, Rule, SessionHooks,
+  AccountHooks, CommandRoute, Delivery, Handlers, IqRoute, NonzaRoute, Observer, PageRoute, Remote, Rule, ServerHooks, SessionHooks,
 } from './extension.ts'
 import type { Session } from './sessions.ts'
 
@@ -29,6 +29,7 @@ export class HandlerTables {
     bound: [], available: [], ended: [], received: [], sent: [],
   }
   readonly #accountHooks: { readonly owner: string; readonly hooks: AccountHooks }[] = []
+  readonly #serverHooks: { readonly owner: string; readonly hooks: ServerHooks }[] = []
   readonly #log: Log
   #delivery: Delivery | undefined
   #remote: Remote | undefined
@@ -59,6 +60,7 @@ export class HandlerTables {
       }
     }
     if (handlers.account !== undefined) this.#accountHooks.push({ owner, hooks: handlers.account })
+    if (handlers.servers !== undefined) this.#serverHooks.push({ owner, hooks: handlers.servers })
     if (handlers.delivery !== undefined) this.#delivery = only(this.#delivery, handlers.delivery, `${owner}: delivery`)
     if (handlers.remote !== undefined) this.#remote = only(this.#remote, handlers.remote, `${owner}: remote delivery`)
   }
@@ -117,6 +119,21 @@ export class HandlerTables {
       return all
     },
   } as const satisfies Required<AccountHooks>
+
+  readonly servers: Required<ServerHooks> = {
+    lost: (local, remote) => this.#tellOfServer('lost', local, remote),
+    found: (local, remote) => this.#tellOfServer('found', local, remote),
+  }
+
+  #tellOfServer(event: keyof ServerHooks, local: string, remote: string): void {
+    for (const { owner, hooks } of this.#serverHooks) {
+      try {
+        hooks[event]?.(local, remote)
+      } catch (cause) {
+        this.#log.error('server.hook-failed', { part: owner }, cause)
+      }
+    }
+  }
 
   #tell(event: 'bound' | 'available' | 'ended', session: Session): void
   #tell(event: 'received' | 'sent', session: Session, stanza: Element): void

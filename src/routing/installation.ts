@@ -6,7 +6,7 @@ import { Requests } from './requests.ts'
 import { Router } from './router.ts'
 
 /** What must be there before extensions can be installed. */
-export type Ground = Omit<Host, 'requests' | 'router' | 'audience' | 'features' | 'forms'>
+export type Ground = Omit<Host, 'requests' | 'router' | 'audience' | 'servers' | 'features' | 'forms'>
 
 export interface Installation {
   readonly host: Host
@@ -32,7 +32,7 @@ export function install(extensions: readonly Extension[], ground: Ground): Insta
     account: extensions.flatMap((extension) => extension.features?.account ?? []),
   }
   const host: Host = {
-    ...ground, requests, router, features,
+    ...ground, requests, router, features, servers: tables.servers,
     audience: {
       sees: (viewer, account) => tables.delivery?.audience.sees(viewer, account) ?? false,
       follows: (account, contact) => tables.delivery?.audience.follows(account, contact) ?? false,

@@ -68,7 +68,7 @@ export class Federation implements Lifetime {
   readonly extension: Extension = {
     name: 'federation',
     implements: [],
-    install: ({ domains, router }) => {
+    install: ({ domains, router, servers }) => {
       const { config, dial, identityOf, mayConnect } = this.#parts
       if (!config.s2s.enabled) return {}
       const limits = config.s2s
@@ -76,7 +76,7 @@ export class Federation implements Lifetime {
       this.#outgoing = new Outgoing(domains, {
         dial: this.#dial, secrets: this.#secrets, router, limits, mayConnect, identityOf, judge: this.#judge,
         stream: this.#settings(limits.idle_close),
-        servers: { lost: () => {}, found: () => {} },
+        servers,
       })
       return { remote: this.#outgoing }
     },
