@@ -20,6 +20,7 @@ import { controlPath } from './operate/control-protocol.ts'
 import { ControlSocket } from './operate/control-socket.ts'
 import { listenRemedy } from './operate/failure.ts'
 import { onionCommands } from './operate/onion.ts'
+import { statusCommand, type ServerState } from './operate/server-status.ts'
 import { CommandError } from './routing/command-error.ts'
 import type { ServedDomain } from './routing/domains.ts'
 import { NetworkDial, SERVER_PORT } from './s2s/dial.ts'
@@ -68,7 +69,7 @@ export async function startServer(config: Config, announcer: Announcer, { lenien
     mayConnect: (domain) => built.house?.remoteDomains.mayConnect(domain) ?? false,
   })
   const house = built.house = await openHouse(config, systemClock, log, [
-    onionCommands(() => built.tor?.status), federation.extension, backupCommands(() => built.backups),
+    onionCommands(() => built.tor?.status), federation.extension, backupCommands(() => built.backups), statusCommand(() => state(built, federation)),
   ])
   house.remoteDomains.onChange = () => federation.recheck()
   try {
@@ -92,6 +93,17 @@ export async function startServer(config: Config, announcer: Announcer, { lenien
   } catch (error) {
     house.close()
     throw error
+  }
+}
+
+function state({ tor, doors, backups }: { readonly tor?: Tor, readonly doors?: Doors, readonly backups?: Backups }, federation: Federation): ServerState {
+  const streams = [...doors?.liveness.streams ?? []].filter(({ negotiating }) => !negotiating)
+  const onion = streams.filter(({ connection }) => connection.onion).length
+  return {
+    clients: { onion, clearnet: streams.length - onion, refused: doors?.admission.refused ?? 0 },
+    servers: federation.counts,
+    tor: tor?.status ?? { state: 'stopped' },
+    backup: backups?.enabled === true ? { last: backups.list().at(-1)?.receipt } : undefined,
   }
 }
 
@@ -119,6 +131,7 @@ interface Doors {
   /** For clients and for servers. */
   readonly onions: readonly Ingress[]
   readonly liveness: Liveness
+  readonly admission: Admission
   /** The certificate of each domain, by its name. */
   readonly identities: ReadonlyMap<string, TlsIdentity>
   readonly certificates: CertificateWatch
@@ -139,7 +152,7 @@ async function buildDoors(house: House, runtime: string, federation: Federation)
     new Map([...identities].filter(([{ label }]) => names.includes(label)).map(([{ name }, identity]) => [name, identity]))
   const reception: Reception = (domains) => new Visitor(domains)
   return {
-    liveness,
+    liveness, admission,
     identities: new Map([...identities].map(([{ name }, identity]) => [name, identity])),
     certificates: new CertificateWatch([...identities.values()], clock, log),
     listeners: config.listeners.map(({ kind, address, port, domains }) => {

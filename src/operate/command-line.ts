@@ -14,6 +14,7 @@ import type { OnionOutput } from './onion.ts'
 import { logCommandLine } from './log.ts'
 import { ask, askPassword, linesOf, type Keyboard } from './password-prompt.ts'
 import { qrCode } from './qr-code.ts'
+import { statusCommandLine } from './status.ts'
 
 /** The program's surroundings, and what it can do that lies above this room. */
 export interface Program {
@@ -148,6 +149,7 @@ export function commandLine(program: Program): Command {
       for (const one of rulings) print(`${one.ruling} ${one.domain}`)
     }))
 
+  statusCommandLine(root, { operate, output: program.output })
   logCommandLine(root.command('log').description('what the running server logs'), { operate, print })
   backupCommandLine(root.command('backup').description('encrypted backups'), {
     operate, config, file, cwd: program.cwd, print,

@@ -98,6 +98,11 @@ export class Federation implements Lifetime {
     return new Ingress(settings, stream, this.#admission, (domains) => new IncomingStream(domains, parts))
   }
 
+  /** Streams of others to us, ways of ours to others, and how often there was no place for a stream. */
+  get counts(): { readonly incoming: number, readonly outgoing: number, readonly refused: number } {
+    return { incoming: this.#incoming.size, outgoing: this.#outgoing?.size ?? 0, refused: this.#admission.refused }
+  }
+
   /** The operator's rulings changed: what they do not allow ends. */
   recheck(): void {
     this.#outgoing?.recheck()

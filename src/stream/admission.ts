@@ -17,16 +17,25 @@ export class Admission {
   readonly #peers = new Map<string, number>()
   #total = 0
   #beforeLogin = 0
+  #refused = 0
 
   constructor(limits: Limits) {
     this.#limits = limits
+  }
+
+  /** How often there was no place. */
+  get refused(): number {
+    return this.#refused
   }
 
   /** A place for one more stream of that peer, or undefined where there is none. */
   enter(peer: string | undefined): Place | undefined {
     const ofPeer = peer === undefined ? 0 : this.#peers.get(peer) ?? 0
     if (this.#total >= this.#limits.streams || this.#beforeLogin >= this.#limits.streams_before_login
-      || ofPeer >= this.#limits.streams_per_peer) return undefined
+      || ofPeer >= this.#limits.streams_per_peer) {
+      this.#refused++
+      return undefined
+    }
     this.#total++
     this.#beforeLogin++
     if (peer !== undefined) this.#peers.set(peer, ofPeer + 1)

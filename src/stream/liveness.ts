@@ -6,6 +6,9 @@ const SWEEP_MILLISECONDS = 2000
 
 /** A stream, as those see it who end it. */
 export interface Watched {
+  readonly connection: { readonly onion: boolean }
+  /** Not yet known: who it is was not said, or not proved. */
+  readonly negotiating: boolean
   /** Looks at its deadlines; `now` in milliseconds. */
   sweep(now: number): void
   fail(error: unknown): void
