@@ -96,6 +96,11 @@ export async function startServer(config: Config, announcer: Announcer, { lenien
   }
 }
 
+/** Commands of a running server are refused before they ask. */
+function nobody(): never {
+  throw new CommandError('unavailable', 'no server runs')
+}
+
 function state({ tor, doors, backups }: { readonly tor?: Tor, readonly doors?: Doors, readonly backups?: Backups }, federation: Federation): ServerState {
   const streams = [...doors?.liveness.streams ?? []].filter(({ negotiating }) => !negotiating)
   const onion = streams.filter(({ connection }) => connection.onion).length
@@ -111,7 +116,9 @@ function state({ tor, doors, backups }: { readonly tor?: Tor, readonly doors?: D
 export async function openOffline(config: Config, configFile?: string): Promise<Operator> {
   const log = createLog(config.log)
   const built: { backups?: Backups } = {}
-  const house = await openHouse(config, systemClock, log, [onionCommands(() => undefined), backupCommands(() => built.backups)])
+  const house = await openHouse(config, systemClock, log, [
+    onionCommands(() => undefined), backupCommands(() => built.backups), statusCommand(nobody),
+  ])
   built.backups = new Backups({ config, configFile, database: house.database, clock: systemClock, log })
   return {
     run: async (command, input) => {

@@ -9,6 +9,7 @@ import { addAccounts } from './bulk.ts'
 import type { Terminal } from './console.ts'
 import type { Operator } from './control-client.ts'
 import { zoneLines, type DnsOptions } from './dns.ts'
+import { doctorCommandLine } from './doctor.ts'
 import type { DomainListOutput, DomainOutput } from './domain.ts'
 import type { OnionOutput } from './onion.ts'
 import { logCommandLine } from './log.ts'
@@ -149,6 +150,7 @@ export function commandLine(program: Program): Command {
       for (const one of rulings) print(`${one.ruling} ${one.domain}`)
     }))
 
+  doctorCommandLine(root, { config, print })
   statusCommandLine(root, { operate, output: program.output })
   logCommandLine(root.command('log').description('what the running server logs'), { operate, print })
   backupCommandLine(root.command('backup').description('encrypted backups'), {

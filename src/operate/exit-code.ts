@@ -5,6 +5,7 @@
 export const EXIT_CODES = {
   done: { code: 0, meaning: 'Done, or stopped as asked' },
   failed: { code: 1, meaning: 'Could not start: an address is taken; the store, a certificate or a required tor is unusable' },
+  unwell: { code: 2, meaning: '`sotto doctor` found something that must be mended' },
   usage: { code: 64, meaning: 'The command line is wrong' },
   data: { code: 65, meaning: 'The command was refused: no such account, a name that is taken, a line that is wrong' },
   unavailable: { code: 69, meaning: 'The running server does not answer' },

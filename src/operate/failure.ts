@@ -32,6 +32,7 @@ const EXIT_OF: Readonly<Record<CommandErrorCode, Exit>> = {
   'bad-input': 'usage',
   refused: 'data',
   unavailable: 'unavailable',
+  unwell: 'unwell',
   internal: 'software',
 }
 
