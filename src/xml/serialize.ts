@@ -4,6 +4,8 @@ import { isLocalName } from './names.ts'
 import { isContentNamespace, NS_XML } from './namespaces.ts'
 
 const NS_STREAM = 'http://etherx.jabber.org/streams'
+const NS_SERVER = 'jabber:server'
+const NS_DIALBACK = 'jabber:server:dialback'
 
 /** What cannot stand in text as it is. Half of a surrogate pair is in question wherever there is a pair. */
 const UNSAFE_TEXT = /[\x00-\x08\x0b-\x1f&<>\ud800-\udfff\ufffe\uffff]/
@@ -22,10 +24,15 @@ const ESCAPES: Readonly<Record<string, string>> = {
  * stream it goes to ("re-scoped", RFC 6120 §4.8.3). A first-level element in the stream namespace is written with the
  * prefix `stream`, which every header of ours declares (RFC 6120 §4.8.5); with the context '' it declares it itself.
  *
+ * COMPAT(ejabberd 23.01): it knows dialback by the prefix `db` alone, which headers between servers declare (XEP-0220 §2).
+ *
  * @throws TypeError where the element holds what XML cannot carry: a control character, half of a surrogate pair, a
  * name that is none, a prefix without its declaration. It is our mistake then, as the parser lets none of them in.
  */
 export function serialize(element: Element, context: string): string {
+  if (element.namespace === NS_DIALBACK && context === NS_SERVER && element.attrs['xmlns:db'] === undefined) {
+    return writeAs(`db:${checkName(element.name)}`, '', element, context)
+  }
   if (element.namespace !== NS_STREAM || element.attrs['xmlns:stream'] !== undefined) return write(element, context)
   const declaration = context === '' ? ` xmlns:stream='${NS_STREAM}'` : ''
   return writeAs(`stream:${checkName(element.name)}`, declaration, element, context)

@@ -45,7 +45,7 @@ describe('XEP-0198 between servers: a stanza is ours until the other side has ha
     const opened = montague.opened(MONTAGUE, 'fake', features)
     say('1')
     const stream = await opened
-    await stream.expect(/<result [^>]*>[0-9a-f]{64}<\/result>/)
+    await stream.expect(/<db:result [^>]*>[0-9a-f]{64}<\/db:result>/)
     return stream.send(`<db:result from='${MONTAGUE}' to='${CAPULET}' type='valid'/>`)
   }
 
@@ -143,7 +143,7 @@ describe('XEP-0198 between servers: a stanza is ours until the other side has ha
     const again = montague.opened(MONTAGUE, 'again', OFFERED)
     stream.destroy()
     const next = await again
-    await next.expect(/<result [^>]*>[0-9a-f]{64}<\/result>/)
+    await next.expect(/<db:result [^>]*>[0-9a-f]{64}<\/db:result>/)
     next.send(`<db:result from='${MONTAGUE}' to='${CAPULET}' type='valid'/>`)
     await next.expect(/<message [^>]*id='2'/)
     assert.deepEqual(await bounced(1), ['1 remote-server-timeout'])

@@ -54,7 +54,7 @@ describe('XEP-0288: one stream for both directions', () => {
       const opened = montague.opened(MONTAGUE, 'fake', features)
       client.says(chat('', `romeo@${MONTAGUE}`, '1').replace("from='' ", ''))
       const stream = await opened
-      const [said] = await stream.expect(/.*<result [^>]*>[0-9a-f]{64}<\/result>/)
+      const [said] = await stream.expect(/.*<db:result [^>]*>[0-9a-f]{64}<\/db:result>/)
       stream.send(`<db:result from='${MONTAGUE}' to='${CAPULET}' type='valid'/>`)
       await stream.expect(/<message [^>]*id='1'/)
       return { stream, client, said }
@@ -62,7 +62,7 @@ describe('XEP-0288: one stream for both directions', () => {
 
     test('§2.2: it says so before it proves who it is, and then takes stanzas of the domain that it called', async () => {
       const { stream, client, said } = await calling("<bidi xmlns='urn:xmpp:features:bidi'/>")
-      assert.match(said, /<bidi xmlns='urn:xmpp:bidi'\/><result /)
+      assert.match(said, /<bidi xmlns='urn:xmpp:bidi'\/><db:result /)
       stream.send(chat(`romeo@${MONTAGUE}/x`, `juliet@${CAPULET}`, '2'))
       await hears(client, '2')
     })
@@ -90,7 +90,7 @@ describe('XEP-0288: one stream for both directions', () => {
     test('the other side brings no more domains by it: each is refused with an error (XEP-0220 §2.4)', async () => {
       const { stream } = await calling("<bidi xmlns='urn:xmpp:features:bidi'/>")
       stream.send(`<db:result from='${MONTAGUE}' to='${CAPULET}'>key</db:result>`)
-      await stream.expect(/<result [^>]*type='error'><error xmlns='jabber:server' type='cancel'><not-allowed /)
+      await stream.expect(/<db:result [^>]*type='error'><error type='cancel'><not-allowed /)
     })
   })
 
@@ -102,10 +102,10 @@ describe('XEP-0288: one stream for both directions', () => {
       const opened = montague.opened(MONTAGUE)
       stream.send(`${BIDI}<db:result from='${MONTAGUE}' to='${CAPULET}'>key</db:result>`)
       const asked = await opened
-      await asked.expect(/<verify /)
+      await asked.expect(/<db:verify /)
       client.says(chat('', `romeo@${MONTAGUE}`, '1').replace("from='' ", '')) // it waits: nothing is proved yet
       asked.send(`<db:verify from='${MONTAGUE}' to='${CAPULET}' id='${id}' type='valid'/>`)
-      await stream.expect(/<result [^>]*type='valid'\/><message [^>]*id='1'.*?<\/message>/)
+      await stream.expect(/<db:result [^>]*type='valid'\/><message [^>]*id='1'.*?<\/message>/)
       client.says(chat('', `romeo@${VERONA}`, '2').replace("from='' ", ''))
       client.says(chat('', `romeo@${MONTAGUE}`, '3').replace("from='' ", ''))
       await stream.expect(/^<message [^>]*id='3'/)
@@ -121,13 +121,13 @@ describe('XEP-0288: one stream for both directions', () => {
       const opened = montague.opened(MONTAGUE)
       stream.send(`${BIDI}<db:result from='${MONTAGUE}' to='${CAPULET}'>key</db:result>`)
       const asked = await opened
-      await asked.expect(/<verify /)
+      await asked.expect(/<db:verify /)
       asked.send(`<db:verify from='${MONTAGUE}' to='${CAPULET}' id='${id}' type='valid'/>`)
-      await stream.expect(/<result [^>]*type='valid'\/>/)
+      await stream.expect(/<db:result [^>]*type='valid'\/>/)
       const again = montague.opened(MONTAGUE)
       assert.match(await stream.send('</stream:stream>').rest(), /<\/stream:stream>/)
       client.says(chat('', `romeo@${MONTAGUE}`, '1').replace("from='' ", ''))
-      await (await again).expect(/<result /)
+      await (await again).expect(/<db:result /)
     })
 
     test('it is asked for before the proof: afterwards it is no element of the stream', async () => {

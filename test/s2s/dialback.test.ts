@@ -48,10 +48,10 @@ describe('elements of dialback', () => {
     const secrets = new DialbackSecrets()
     const asked = (key: string, to = MONTAGUE) => serialize(
       authoritativeAnswer(secrets, MONTAGUE, readDialback(request('verify', CAPULET, to, key, '417GAF25'))), NS_SERVER)
-    const from = `<verify xmlns='jabber:server:dialback' from='montague.example' to='capulet.example' id='417GAF25'`
+    const from = `<db:verify from='montague.example' to='capulet.example' id='417GAF25'`
     assert.equal(asked(secrets.keyFor(MONTAGUE, CAPULET, '417GAF25')), `${from} type='valid'/>`)
     assert.equal(asked('b'.repeat(64)), `${from} type='invalid'/>`)
-    assert.match(asked(secrets.keyFor('verona.example', CAPULET, '417GAF25'), 'verona.example'), /type='error'><error xmlns='jabber:server' type='cancel'><item-not-found/)
+    assert.match(asked(secrets.keyFor('verona.example', CAPULET, '417GAF25'), 'verona.example'), /type='error'><error type='cancel'><item-not-found/)
   })
 
   const broken: readonly (readonly [string, Readonly<Record<string, string>>, string, RegExp])[] = [

@@ -204,7 +204,7 @@ describe('servers that exchange stanzas', () => {
         const opened = montague.opened(MONTAGUE)
         juliet.says(message('1'))
         const stream = await opened
-        await stream.expect(/<result [^>]*>[0-9a-f]{64}<\/result>/)
+        await stream.expect(/<db:result [^>]*>[0-9a-f]{64}<\/db:result>/)
         stream.send(words)
         await toJuliet(isError(condition), 'it is bounced')
         assert.ok(!(await stream.rest()).includes('<message'))
@@ -256,7 +256,7 @@ describe('servers that exchange stanzas', () => {
       const juliet = await (await serve(CAPULET)).house.login(`juliet@${CAPULET}/balcony`)
       const { stream, asked } = await verona.proved(network, VERONA, CAPULET)
       stream.send(`<message from='mercutio@${VERONA}/x' to='juliet@${CAPULET}' type='chat' id='1'><body>a plague</body></message>`)
-      await asked.expect(/<result [^>]*>[0-9a-f]{64}<\/result>/)
+      await asked.expect(/<db:result [^>]*>[0-9a-f]{64}<\/db:result>/)
       asked.send(`<db:result from='${VERONA}' to='${CAPULET}' type='valid'/>`)
       const [error] = await asked.expect(/<message [^>]*type='error'.*?<\/message>/)
       assert.match(error, new RegExp(`to='mercutio@${VERONA}/x'`))
@@ -319,7 +319,7 @@ describe('servers that exchange stanzas', () => {
       assert.match(await stream.rest(), /<not-authorized /)
       const { stream: patient } = await tybalt.call(network, MONTAGUE, CAPULET)
       patient.send(`<db:result from='${MONTAGUE}' to='${CAPULET}'>${'a'.repeat(64)}</db:result>`)
-      assert.match(await patient.rest(), /<result [^>]*type='invalid'\/><\/stream:stream>$/)
+      assert.match(await patient.rest(), /<db:result [^>]*type='invalid'\/><\/stream:stream>$/)
       assert.deepEqual(juliet.heard(), [])
       assert.ok(network.called.includes(`${CAPULET} ${MONTAGUE}`))
     })
@@ -331,7 +331,7 @@ describe('servers that exchange stanzas', () => {
       const opened = verona.opened(VERONA)
       stream.send(`<db:result from='${VERONA}' to='${CAPULET}'>key</db:result>`)
       const asked = await opened
-      await asked.expect(/<verify /)
+      await asked.expect(/<db:verify /)
       asked.send(`<db:verify from='${VERONA}' to='${CAPULET}' id='another' type='valid'/>`)
       stream.send(`<db:verify from='${VERONA}' to='${CAPULET}' id='${id}' type='valid'/>`)
       const rest = await stream.rest()
@@ -347,8 +347,8 @@ describe('servers that exchange stanzas', () => {
         ['example.org', CAPULET, 'remote-server-not-found'], [VERONA, MONTAGUE, 'item-not-found'], [CAPULET, CAPULET, 'not-allowed'],
       ]) {
         stream.send(`<db:result from='${from}' to='${to}'>key</db:result>`)
-        const [answer] = await stream.expect(/<result .*?<\/result>/)
-        assert.match(answer, new RegExp(`type='error'><error xmlns='jabber:server' type='cancel'><${condition} `))
+        const [answer] = await stream.expect(/<db:result .*?<\/db:result>/)
+        assert.match(answer, new RegExp(`type='error'><error type='cancel'><${condition} `))
       }
       stream.destroy()
     })
@@ -358,7 +358,7 @@ describe('servers that exchange stanzas', () => {
       await serve(CAPULET)
       const { stream } = await verona.call(network, VERONA, CAPULET)
       stream.send(`<db:verify from='${VERONA}' to='${CAPULET}' id='x'>${'a'.repeat(64)}</db:verify>`)
-      await stream.expect(/<verify [^>]*id='x' type='invalid'\/>/)
+      await stream.expect(/<db:verify [^>]*id='x' type='invalid'\/>/)
       stream.destroy()
     })
 
@@ -386,7 +386,7 @@ describe('servers that exchange stanzas', () => {
       const toJuliet = listen(await (await serve(CAPULET)).house.login(`juliet@${CAPULET}/balcony`))
       const { stream, asked } = await verona.proved(network, VERONA, CAPULET)
       stream.send(`<message from='mercutio@${VERONA}/x' to='@${CAPULET}' id='1'/>`)
-      await asked.expect(/<result [^>]*>[0-9a-f]{64}<\/result>/)
+      await asked.expect(/<db:result [^>]*>[0-9a-f]{64}<\/db:result>/)
       asked.send(`<db:result from='${VERONA}' to='${CAPULET}' type='valid'/>`)
       await asked.expect(/<jid-malformed /)
       stream.send(`<message from='mercutio@${VERONA}/x' to='juliet@${CAPULET}' type='chat'><body>${QUERY}</body></message>`)

@@ -156,9 +156,9 @@ export class FakePeer {
     const opened = this.opened(from)
     stream.send(`<db:result from='${from}' to='${to}'>key</db:result>`)
     const asked = await opened
-    await asked.expect(new RegExp(`<verify [^>]*id='${id}'[^>]*>key</verify>`))
+    await asked.expect(new RegExp(`<db:verify [^>]*id='${id}'[^>]*>key</db:verify>`))
     asked.send(`<db:verify from='${from}' to='${to}' id='${id}' type='valid'/>`)
-    await stream.expect(/<result [^>]*type='valid'\/>/)
+    await stream.expect(/<db:result [^>]*type='valid'\/>/)
     return { stream, asked }
   }
 

@@ -6,6 +6,7 @@ import { serialize } from '../../src/xml/serialize.ts'
 import { HEADER, LIMITS, plain, Recorder } from './recorder.ts'
 
 const NS_STREAM = 'http://etherx.jabber.org/streams'
+const NS_DIALBACK = 'jabber:server:dialback'
 
 describe('how an element is written', () => {
   const cases: [string, Element, string, string][] = [
@@ -28,6 +29,9 @@ describe('how an element is written', () => {
     ['without that prefix where it means something else',
       element(NS_STREAM, 'error', { 'xmlns:stream': 'urn:a', 'stream:b': '1' }), 'jabber:client',
       `<error xmlns='${NS_STREAM}' xmlns:stream='urn:a' stream:b='1'/>`],
+    ['XEP-0220 §2: with the prefix of dialback between servers, what is in it as in any stanza there',
+      element(NS_DIALBACK, 'result', {}, element('jabber:server', 'error')), 'jabber:server', '<db:result><error/></db:result>'],
+    ['with the namespace of dialback elsewhere', element(NS_DIALBACK, 'result'), 'jabber:client', `<result xmlns='${NS_DIALBACK}'/>`],
     ['with the prefix xml in the namespace of xml', element('http://www.w3.org/XML/1998/namespace', 'a'), '', '<xml:a/>'],
     ['escaped in text', element('', 'a', {}, '<&>"\'\t\n\r]]>'), '', '<a>&lt;&amp;&gt;"\'\t\n&#13;]]&gt;</a>'],
     ['escaped in attributes', element('', 'a', { b: '<&>"\'\t\n\r' }), '', '<a b=\'&lt;&amp;&gt;&quot;&apos;&#9;&#10;&#13;\'/>'],

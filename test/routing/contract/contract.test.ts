@@ -104,14 +104,14 @@ describe('XEP-0220 by the contract', () => {
   test('§2.1: a key that the authoritative server made is valid, and the stream may speak for the domain', () => {
     const { claim, trusted, results } = build()
     claim(dialbackKey('s3cr3tf0rd14lb4ck', 'verona.lit', 'capulet.lit', 'D60000229F'))
-    assert.deepEqual(results, ["<result xmlns='jabber:server:dialback' from='verona.lit' to='capulet.lit' type='valid'/>"])
+    assert.deepEqual(results, ["<db:result from='verona.lit' to='capulet.lit' type='valid'/>"])
     assert.deepEqual(trusted, ['D60000229F: capulet.lit to verona.lit'])
   })
 
   test('§2.1: any other key is invalid, and the stream speaks for nobody', () => {
     const { claim, trusted, results } = build()
     claim(dialbackKey('guessed', 'verona.lit', 'capulet.lit', 'D60000229F'))
-    assert.deepEqual(results, ["<result xmlns='jabber:server:dialback' from='verona.lit' to='capulet.lit' type='invalid'/>"])
+    assert.deepEqual(results, ["<db:result from='verona.lit' to='capulet.lit' type='invalid'/>"])
     assert.deepEqual(trusted, [])
   })
 
