@@ -1,6 +1,9 @@
 import { accessSync, constants } from 'node:fs'
 import { delimiter, join } from 'node:path'
 
+/** Where Debian has what servers are run with; not everybody's PATH does. */
+export const PATH = `${process.env['PATH'] ?? ''}${delimiter}/usr/sbin`
+
 /** Why a test that needs these programs cannot run here; undefined where all of them are in PATH. */
 export function missing(...programs: readonly string[]): string | undefined {
   const absent = programs.filter((program) => !isThere(program))
@@ -8,7 +11,7 @@ export function missing(...programs: readonly string[]): string | undefined {
 }
 
 function isThere(program: string): boolean {
-  return (process.env['PATH'] ?? '').split(delimiter).some((folder) => {
+  return PATH.split(delimiter).some((folder) => {
     try {
       accessSync(join(folder, program), constants.X_OK)
       return true
