@@ -11,45 +11,56 @@ const SCRIPT = '/usr/sbin/ejabberdctl'
 export class Ejabberd {
   /** For clients, on 127.0.0.1. */
   readonly clientPort: number
-  readonly #folder: string
+  readonly #settings: PeerSettings
   readonly #apiPort: number
   readonly #daemon: Daemon
 
-  private constructor(folder: string, clientPort: number, apiPort: number, daemon: Daemon) {
-    this.#folder = folder
+  private constructor(settings: PeerSettings, clientPort: number, apiPort: number) {
+    const { folder, zone } = settings
+    this.#settings = settings
     this.clientPort = clientPort
     this.#apiPort = apiPort
-    this.#daemon = daemon
-  }
-
-  static async start(settings: PeerSettings): Promise<Ejabberd> {
-    const { folder, zone } = settings
-    const [clientPort, apiPort] = [await freePort('127.0.0.1'), await freePort('127.0.0.1')]
-    const files = { configuration: join(folder, 'ejabberd.yml'), inetrc: join(folder, 'inetrc'), spool: join(folder, 'mnesia') }
-    mkdirSync(files.spool)
-    writeFileSync(files.configuration, configuration(settings, clientPort, apiPort))
-    writeFileSync(files.inetrc, `{resolv_conf, ""}.\n{lookup, [dns]}.\n{nameserver, {127,0,0,1}, ${zone.port}}.\n`)
-    const daemon = new Daemon(['erl', '-noinput', '+sbwt', 'none', '-mnesia', 'dir', `"${files.spool}"`, '-s', 'ejabberd'], {
+    this.#daemon = new Daemon(['erl', '-noinput', '+sbwt', 'none', '-mnesia', 'dir', `"${join(folder, 'mnesia')}"`, '-s', 'ejabberd'], {
       ERL_LIBS: /^ERL_LIBS='([^']+)'/m.exec(readFileSync(SCRIPT, 'utf8'))?.[1] ?? '',
-      ERL_INETRC: files.inetrc,
+      ERL_INETRC: join(folder, 'inetrc'),
       ERL_CRASH_DUMP: join(folder, 'erl_crash.dump'),
-      EJABBERD_CONFIG_PATH: files.configuration,
+      EJABBERD_CONFIG_PATH: join(folder, 'ejabberd.yml'),
       EJABBERD_LOG_PATH: join(folder, 'ejabberd.log'),
       HOME: folder,
       // It asks DNS for SRV records itself, and the C library for the addresses of what they name.
       LD_PRELOAD: 'libnss_wrapper.so',
       NSS_WRAPPER_HOSTS: zone.hosts,
     })
-    const ejabberd = new Ejabberd(folder, clientPort, apiPort, daemon)
+  }
+
+  static async start(settings: PeerSettings): Promise<Ejabberd> {
+    const { folder, zone } = settings
+    const [clientPort, apiPort] = [await freePort('127.0.0.1'), await freePort('127.0.0.1')]
+    mkdirSync(join(folder, 'mnesia'))
+    writeFileSync(join(folder, 'ejabberd.yml'), configuration(settings, clientPort, apiPort))
+    // Else the machine's own resolvers would be read, and asked first.
+    writeFileSync(join(folder, 'inetrc'), `{resolv_conf, ""}.\n{lookup, [dns]}.\n{nameserver, {127,0,0,1}, ${zone.port}}.\n`)
+    const ejabberd = new Ejabberd(settings, clientPort, apiPort)
     try {
-      for (const port of [clientPort, apiPort]) await daemon.until(() => isOpen('127.0.0.1', port), 'listening')
-      await daemon.until(() => isOpen(settings.host.address, settings.host.port), 'listening')
-      await daemon.until(() => ejabberd.#call('status', {}).then(() => true, () => false), 'running')
+      await ejabberd.run()
     } catch (error) {
       await ejabberd.stop()
       throw error
     }
     return ejabberd
+  }
+
+  /** Starts it, again after it was ended; resolves when it listens. */
+  async run(): Promise<void> {
+    const { host: { address, port, directTlsPort } } = this.#settings
+    this.#daemon.run()
+    for (const one of [this.clientPort, this.#apiPort]) await this.#daemon.until(() => isOpen('127.0.0.1', one), 'listening')
+    for (const one of [port, directTlsPort]) await this.#daemon.until(() => isOpen(address, one), 'listening')
+    await this.#daemon.until(() => this.#call('status', {}).then(() => true, () => false), 'running')
+  }
+
+  async end(signal: 'SIGTERM' | 'SIGKILL'): Promise<void> {
+    await this.#daemon.end(signal)
   }
 
   async addAccount(jid: string, password: string): Promise<void> {
@@ -64,7 +75,7 @@ export class Ejabberd {
   }
 
   get log(): string {
-    return readFileSync(join(this.#folder, 'ejabberd.log'), 'utf8')
+    return readFileSync(join(this.#settings.folder, 'ejabberd.log'), 'utf8')
   }
 
   async stop(): Promise<void> {

@@ -31,7 +31,7 @@ export async function ping(client: XmppClient, domain: string): Promise<string> 
 }
 
 /** `one` asks for the other's presence, is let, and sees it. */
-async function subscribe(one: XmppClient, other: XmppClient): Promise<void> {
+export async function subscribe(one: XmppClient, other: XmppClient): Promise<void> {
   one.send(element(NS_CLIENT, 'presence', { type: 'subscribe', to: bare(other) }))
   await seen(other, 'subscribe', bare(one))
   other.send(element(NS_CLIENT, 'presence', { type: 'subscribed', to: bare(one) }))
@@ -80,7 +80,8 @@ async function comeAndGo(houses: TwoHouses, juliet: XmppClient, romeo: XmppClien
   await returned.leave()
 }
 
-async function seen(client: XmppClient, type: string | undefined, from: string): Promise<void> {
+/** Waits for presence of that type, or none, from that JID. */
+export async function seen(client: XmppClient, type: string | undefined, from: string): Promise<void> {
   const isIt = ({ name, attrs }: Element) => name === 'presence' && attrs['type'] === type && attrs['from'] === from
   await client.stream.next(isIt, `presence of type ${type} from ${from}`)
 }

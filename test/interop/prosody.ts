@@ -33,15 +33,15 @@ export interface PeerSettings {
 export class Prosody {
   /** For clients, on 127.0.0.1. */
   readonly clientPort: number
-  readonly #folder: string
-  readonly #settings: string
+  readonly #settings: PeerSettings
+  readonly #file: string
   readonly #daemon: Daemon
 
-  private constructor(folder: string, settings: string, clientPort: number, daemon: Daemon) {
-    this.#folder = folder
+  private constructor(settings: PeerSettings, file: string, clientPort: number) {
     this.#settings = settings
+    this.#file = file
     this.clientPort = clientPort
-    this.#daemon = daemon
+    this.#daemon = new Daemon(['prosody', '--config', file, '-F'])
   }
 
   static async start(settings: PeerSettings): Promise<Prosody> {
@@ -53,12 +53,9 @@ export class Prosody {
     writeFileSync(join(folder, 'modules', 'mod_without_external.lua'), WITHOUT_EXTERNAL)
     writeFileSync(join(folder, 'modules', 'mod_proofs.lua'), PROOFS)
     writeFileSync(file, configuration(settings, clientPort))
-    const prosody = new Prosody(folder, file, clientPort, new Daemon(['prosody', '--config', file, '-F']))
+    const prosody = new Prosody(settings, file, clientPort)
     try {
-      for (const port of [clientPort, settings.host.port, settings.host.directTlsPort]) {
-        const address = port === clientPort ? '127.0.0.1' : settings.host.address
-        await prosody.#daemon.until(() => isOpen(address, port), 'listening')
-      }
+      await prosody.run()
     } catch (error) {
       await prosody.stop()
       throw error
@@ -66,9 +63,21 @@ export class Prosody {
     return prosody
   }
 
+  /** Starts it, again after it was ended; resolves when it listens. */
+  async run(): Promise<void> {
+    const { host: { address, port, directTlsPort } } = this.#settings
+    this.#daemon.run()
+    await this.#daemon.until(() => isOpen('127.0.0.1', this.clientPort), 'listening')
+    for (const one of [port, directTlsPort]) await this.#daemon.until(() => isOpen(address, one), 'listening')
+  }
+
+  async end(signal: 'SIGTERM' | 'SIGKILL'): Promise<void> {
+    await this.#daemon.end(signal)
+  }
+
   async addAccount(jid: string, password: string): Promise<void> {
     const [local = '', domain = ''] = jid.split('@')
-    await run('prosodyctl', ['--config', this.#settings, '--root', 'register', local, domain, password])
+    await run('prosodyctl', ['--config', this.#file, '--root', 'register', local, domain, password])
   }
 
   /** How servers proved who they are, to it and by it; what is called "inbound" was opened by the others. */
@@ -77,7 +86,7 @@ export class Prosody {
   }
 
   get log(): string {
-    return readFileSync(join(this.#folder, 'prosody.log'), 'utf8')
+    return readFileSync(join(this.#settings.folder, 'prosody.log'), 'utf8')
   }
 
   async stop(): Promise<void> {

@@ -44,6 +44,7 @@ export class Zone {
     writeFileSync(settings, configuration(folder, port, domains, all))
     const zone = new Zone(port, hosts, new Daemon(['unbound', '-d', '-c', settings]))
     try {
+      zone.#daemon.run()
       await zone.#daemon.until(() => zone.#answers(all[0]?.name ?? ''), 'answering')
     } catch (error) {
       await zone.stop()
