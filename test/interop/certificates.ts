@@ -1,5 +1,6 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { domainToASCII } from 'node:url'
 import { CLIENT_AUTH, dns, Issued, SERVER_AUTH } from '../net/authority.ts'
 
 const DAY = 86_400_000
@@ -39,12 +40,12 @@ export class Certificates {
 
   /** As Prosody looks for them by itself. */
   files(domain: string): CertificateFiles {
-    return { certificate: join(this.folder, `${domain}.crt`), key: join(this.folder, `${domain}.key`) }
+    return { certificate: join(this.folder, `${domainToASCII(domain)}.crt`), key: join(this.folder, `${domainToASCII(domain)}.key`) }
   }
 
   async issue(domain: string, kind: CertificateKind): Promise<void> {
     const [from, to] = kind === 'expired' ? [-20 * DAY, -10 * DAY] : [-DAY, 20 * DAY]
-    const name = kind === 'other-name' ? `not-${domain}` : domain
+    const name = domainToASCII(kind === 'other-name' ? `not-${domain}` : domain)
     const wishes = {
       // ejabberd believes this name, too, though there are others (RFC 6125 §6.4.4 says that it must not).
       subject: `CN=${name}`,

@@ -28,6 +28,10 @@ describe('federation with ejabberd, as Debian ships it', { skip }, () => {
       ours: OURS.unverified, theirs: 'unverified', mechanisms: ['dialback', 'dialback'],
     },
     { title: 'XEP-0368: direct TLS, and SASL EXTERNAL', ours: OURS.sealed, theirs: 'sealed', mechanisms: ['EXTERNAL', 'EXTERNAL'] },
+    {
+      title: 'RFC 7622 §3.2: names beyond ASCII, whose A-labels are in DNS and in certificates',
+      ours: OURS.international, theirs: 'bücher', mechanisms: ['EXTERNAL', 'EXTERNAL'],
+    },
   ]
   for (const { title, ours, theirs, mechanisms: [ourMechanism, theirMechanism] } of WAYS) {
     test(title, async () => {

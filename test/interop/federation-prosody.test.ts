@@ -18,6 +18,7 @@ describe('federation with Prosody, as Debian ships it', { skip }, () => {
     { title: 'XEP-0220: certificates of both, and dialback', ours: OURS.plain, theirs: 'keys', mechanism: 'dialback' },
     { title: 'XEP-0220: dialback alone, where both do not ask for certificates', ours: OURS.unverified, theirs: 'unverified', mechanism: 'dialback' },
     { title: 'XEP-0368: direct TLS, and SASL EXTERNAL', ours: OURS.sealed, theirs: 'sealed', mechanism: 'EXTERNAL' },
+    { title: 'RFC 7622 §3.2: names beyond ASCII, whose A-labels are in DNS and in certificates', ours: OURS.international, theirs: 'bücher', mechanism: 'EXTERNAL' },
   ]
   for (const { title, ours, theirs, mechanism } of WAYS) {
     test(title, async () => {

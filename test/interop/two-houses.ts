@@ -27,6 +27,7 @@ export const OURS = {
   unverified: 'nurse.example',
   /** Its certificate is for servers alone. */
   certified: 'friar.example',
+  international: 'müller.example',
   'other-name': 'mercutio.example',
   'unknown-authority': 'paris.example',
 } as const
@@ -35,7 +36,7 @@ export const OURS = {
 export const BAD = [['expired', 'expired'], ['other-name', 'other-name'], ['unknown-authority', 'untrusted']] as const
 const BAD_KINDS = BAD.map(([kind]) => kind)
 /** Domains of theirs, which stand below their first one. */
-const THEIRS = ['sealed', 'keys', 'unverified', 'both-ways', 'echo', ...BAD_KINDS] as const
+const THEIRS = ['sealed', 'keys', 'unverified', 'both-ways', 'echo', 'bücher', ...BAD_KINDS] as const
 export type Theirs = typeof THEIRS[number]
 
 const LOG_MILLISECONDS = 10_000

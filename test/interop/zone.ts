@@ -3,6 +3,7 @@ import { writeFileSync } from 'node:fs'
 import { Resolver } from 'node:dns/promises'
 import { createServer, type AddressInfo } from 'node:net'
 import { join } from 'node:path'
+import { domainToASCII } from 'node:url'
 import { Daemon } from './daemon.ts'
 
 /** A server's host and where it listens for other servers. */
@@ -14,7 +15,7 @@ export interface Host {
   readonly directTlsPort: number
 }
 
-/** A domain and its server, found by `_xmpp-server._tcp` or `_xmpps-server._tcp` (XEP-0368). */
+/** A domain and its server, found by `_xmpp-server._tcp` or `_xmpps-server._tcp` (XEP-0368), and in no other way. */
 export interface Served {
   readonly domain: string
   readonly host: Host
@@ -85,8 +86,8 @@ function configuration(folder: string, port: number, domains: readonly Served[],
   const records = [
     ...hosts.map(({ name, address }) => `${name}. 60 IN A ${address}`),
     ...domains.map(({ domain, host, tls }) => tls === 'direct'
-      ? `_xmpps-server._tcp.${domain}. 60 IN SRV 0 0 ${host.directTlsPort} ${host.name}.`
-      : `_xmpp-server._tcp.${domain}. 60 IN SRV 0 0 ${host.port} ${host.name}.`),
+      ? `_xmpps-server._tcp.${domainToASCII(domain)}. 60 IN SRV 0 0 ${host.directTlsPort} ${host.name}.`
+      : `_xmpp-server._tcp.${domainToASCII(domain)}. 60 IN SRV 0 0 ${host.port} ${host.name}.`),
   ]
   return `
 server:
