@@ -19,6 +19,7 @@ import type { Operator } from './operate/control-client.ts'
 import { controlPath } from './operate/control-protocol.ts'
 import { ControlSocket } from './operate/control-socket.ts'
 import { listenRemedy } from './operate/failure.ts'
+import { Metrics } from './operate/metrics.ts'
 import { onionCommands } from './operate/onion.ts'
 import { statusCommand, type ServerState } from './operate/server-status.ts'
 import { CommandError } from './routing/command-error.ts'
@@ -79,6 +80,8 @@ export async function startServer(config: Config, announcer: Announcer, { lenien
     const server = new Lifetimes([
       { name: 'store', stop: () => house.close() },
       backups,
+      ...config.metrics.listen === undefined ? []
+        : [new Metrics(config.metrics.listen, () => ({ ...state(built, federation), sessions: house.sessions.count }), () => systemClock.now())],
       doors.liveness,
       doors.certificates,
       tor,

@@ -86,6 +86,7 @@ function withPaths(given: Config, base: string): Config {
     keys: { file: absolute(given.keys.file) || keyByDefault, passphrase_file: passphrase },
     domains: given.domains.map((domain) => (
       { ...domain, certificate: absolute(domain.certificate), key: absolute(domain.key) })),
+    metrics: { listen: given.metrics.listen !== undefined && 'path' in given.metrics.listen ? { path: absolute(given.metrics.listen.path) } : given.metrics.listen },
     backup: { ...given.backup, identity: absolute(given.backup.identity), directory: absolute(given.backup.directory) },
     s2s: { ...given.s2s, authorities: absolute(given.s2s.authorities) },
     tor: {

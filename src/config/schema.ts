@@ -38,6 +38,16 @@ const port = z.int().min(0).max(65_535)
 /** A path; relative ones are resolved against the configuration file's folder. '' means: the default. */
 const path = z.string().default('')
 
+/** Undefined where nothing is given; a path is made absolute later. */
+function metricsAddress(text: string, context: z.RefinementCtx): { readonly path: string } | { readonly host: string, readonly port: number } | undefined {
+  if (text === '') return undefined
+  if (text.includes('/')) return { path: text }
+  const [, host = '', port = ''] = /^(127\.\d{1,3}\.\d{1,3}\.\d{1,3}):(\d{1,5})$/.exec(text) ?? []
+  if (host !== '' && Number(port) <= 65_535) return { host, port: Number(port) }
+  context.addIssue({ code: 'custom', message: 'neither a path nor a port of this machine alone', params: { form: '"run/metrics.sock", with a slash, or "127.0.0.1:9150"' } })
+  return z.NEVER
+}
+
 /** A public key of age, X25519: age1 and 58 letters or digits (Bech32). */
 const AGE_RECIPIENT = /^age1[02-9ac-hj-np-z]{58}$/
 
@@ -114,6 +124,7 @@ const file = z.strictObject({
     resolvers,
     onion_map: onionMap,
   }).prefault({}),
+  metrics: z.strictObject({ listen: z.string().default('').transform(metricsAddress) }).prefault({}),
   backup: z.strictObject({
     recipients: z.array(z.string().regex(AGE_RECIPIENT)).max(20).default([]),
     identity: path,
