@@ -106,7 +106,7 @@ export class IncomingStream implements StreamOwner {
     if (stream === undefined || domain === undefined || !stream.negotiating) return
     if (!this.#parts.occupancy.enter(domain)) throw new StreamError('resource-constraint')
     stream.established(this)
-    this.#prove(stream, domain)
+    this.#prove(stream, domain, 'external')
   }
 
   received(received: Element): void {
@@ -199,7 +199,7 @@ export class IncomingStream implements StreamOwner {
     if (answered === 'valid') {
       if (stream.negotiating) stream.established(this)
       stream.send(answer('result', stream.domain, from, 'valid'))
-      if (isNew) this.#prove(stream, from)
+      if (isNew) this.#prove(stream, from, 'dialback')
       return
     }
     if (answered === 'invalid') {
@@ -213,8 +213,9 @@ export class IncomingStream implements StreamOwner {
   }
 
   /** The other side was told, or knows by SASL, that it is known: from now on it may be answered on this stream. */
-  #prove(stream: Stream, domain: string): void {
+  #prove(stream: Stream, domain: string, condition: 'external' | 'dialback'): void {
     this.#proved.add(domain)
+    stream.settings.log.debug('s2s.proved-them', { part: 's2s', condition, id: stream.id })
     const mayCarry = this.#bidirectional && mayCarryBack(this.#described(stream, domain))
     this.#parts.heard(stream.domain, domain, mayCarry ? this.#carrier : undefined)
   }

@@ -158,7 +158,7 @@ export class OutgoingStream implements StreamOwner {
     if (namespace === NS_SASL && this.#stage === 'authenticating') return this.#authenticated(received)
     if (received.is('features', NS_STREAM) && this.#stage === 'restarting') {
       this.#features = received
-      return this.#proved()
+      return this.#proved('external')
     }
     if (this.#stage !== 'proved') throw new StreamError('unsupported-stanza-type')
     if (namespace === NS_ACKNOWLEDGEMENT) return this.#carrier.receive(received)
@@ -226,15 +226,16 @@ export class OutgoingStream implements StreamOwner {
     } else if (this.#stage !== 'proving' || to !== local) {
       throw new StreamError('policy-violation') // solicited results only: at any other time it is a lie or a mistake
     } else if (type === 'valid') {
-      this.#proved()
+      this.#proved('dialback')
     } else {
       this.#refusal = type === 'invalid' ? NOT_BELIEVED : NOT_REACHED
       this.#stream.end()
     }
   }
 
-  #proved(): void {
+  #proved(condition: 'external' | 'dialback'): void {
     this.#stage = 'proved'
+    this.#parts.stream.log.debug('s2s.proved-us', { part: 's2s', condition, id: this.#stream.id })
     this.#use()
     if (this.#features?.child('sm', NS_ACKNOWLEDGEMENT) !== undefined) this.#carrier.enable()
     this.watcher.proved(this.#carrier)
