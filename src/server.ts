@@ -5,7 +5,7 @@ import { Backups } from './backup/backups.ts'
 import { backupCommands } from './backup/commands.ts'
 import { resourceBinding } from './c2s/bind.ts'
 import { Visitor } from './c2s/visitor.ts'
-import { systemClock } from './clock.ts'
+import { systemClock, type Clock } from './clock.ts'
 import { makeRuntimeDirectory } from './config/runtime-directory.ts'
 import type { Config } from './config/schema.ts'
 import { onionDirectory, openHouse, type House } from './house.ts'
@@ -56,32 +56,34 @@ export interface StartOptions {
   readonly lenient?: boolean
   /** Belongs into backups. */
   readonly configFile?: string | undefined
+  /** The system's by default. */
+  readonly clock?: Clock
 }
 
 /** Builds every part, in order, and starts it; the only file that names them all. @throws as its parts do */
-export async function startServer(config: Config, announcer: Announcer, { lenient = false, configFile }: StartOptions = {}): Promise<RunningServer> {
+export async function startServer(config: Config, announcer: Announcer, { lenient = false, configFile, clock = systemClock }: StartOptions = {}): Promise<RunningServer> {
   const log = createLog(config.log)
   const runtime = makeRuntimeDirectory(config)
   const built: { tor?: Tor; house?: House; doors?: Doors; backups?: Backups } = {}
   const federation = new Federation({
-    config, clock: systemClock, log,
-    dial: (domains) => new NetworkDial({ config, domains, socks: () => built.tor?.socks, clock: systemClock }),
+    config, clock, log,
+    dial: (domains) => new NetworkDial({ config, domains, socks: () => built.tor?.socks, clock }),
     identityOf: (local) => isUnderOnion(local) ? undefined : built.doors?.identities.get(local),
     mayConnect: (domain) => built.house?.remoteDomains.mayConnect(domain) ?? false,
   })
-  const house = built.house = await openHouse(config, systemClock, log, [
+  const house = built.house = await openHouse(config, clock, log, [
     onionCommands(() => built.tor?.status), federation.extension, backupCommands(() => built.backups), statusCommand(() => state(built, federation)),
   ])
   house.remoteDomains.onChange = () => federation.recheck()
   try {
     const doors = built.doors = await buildDoors(house, runtime, federation)
     const tor = built.tor = buildTor(house, runtime, announcer)
-    const backups = built.backups = new Backups({ config, configFile, database: house.database, clock: systemClock, log })
+    const backups = built.backups = new Backups({ config, configFile, database: house.database, clock, log })
     const server = new Lifetimes([
       { name: 'store', stop: () => house.close() },
       backups,
       ...config.metrics.listen === undefined ? []
-        : [new Metrics(config.metrics.listen, () => ({ ...state(built, federation), sessions: house.sessions.count }), () => systemClock.now())],
+        : [new Metrics(config.metrics.listen, () => ({ ...state(built, federation), sessions: house.sessions.count }), () => clock.now())],
       doors.liveness,
       doors.certificates,
       tor,
