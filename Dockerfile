@@ -2,6 +2,7 @@
 #
 #   docker build -t sotto .
 #   docker run -d --name sotto --read-only --cap-drop=all --security-opt=no-new-privileges -v sotto:/data sotto
+#                                                     or config/compose.yaml, which does the same
 #   docker logs sotto                                 shows the onion address
 #   docker exec -it sotto sotto account add romeo
 #
@@ -23,6 +24,9 @@ RUN node src/install.mjs build \
  && rm -rf node_modules/better-sqlite3/deps node_modules/better-sqlite3/build/Release/obj*
 
 FROM ${NODE_IMAGE}
+LABEL org.opencontainers.image.title="sotto" \
+      org.opencontainers.image.description="An XMPP server behind its own Tor onion service, where only OTR passes" \
+      org.opencontainers.image.licenses="AGPL-3.0-or-later"
 RUN apt-get update \
  && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends tini tor \
  && rm -rf /var/lib/apt/lists/* /var/lib/tor /usr/local/lib/node_modules /usr/local/bin/npm /usr/local/bin/npx \
@@ -39,6 +43,6 @@ USER sotto
 WORKDIR /data
 VOLUME /data
 # The server answers on its control socket; while it runs, nothing else can.
-HEALTHCHECK --interval=60s --timeout=20s --start-period=60s CMD sotto onion show >/dev/null
+HEALTHCHECK --interval=60s --timeout=20s --start-period=60s CMD sotto status >/dev/null
 # tini forwards signals and buries what a process of ours leaves behind.
 ENTRYPOINT ["tini", "--", "sotto"]

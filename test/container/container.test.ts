@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
-import { existsSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, mkdtempSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
@@ -10,7 +10,7 @@ import { Podman } from './podman.ts'
 const CHECKOUT = new URL('../../..', import.meta.url).pathname
 const IMAGE = 'localhost/sotto'
 const CERTIFICATES = '/etc/ssl/certs/ca-certificates.crt'
-const HARDENED = ['--read-only', '--cap-drop=all', '--security-opt=no-new-privileges', '--memory=512m', '--pids-limit=128', '--network=none']
+const HARDENED = ['--read-only', '--cap-drop=all', '--security-opt=no-new-privileges', '--memory=256m', '--memory-swap=256m', '--pids-limit=128', '--network=none']
 const SERVES_SECONDS = 60
 
 /** Statements become garbage while promises run, outside of any call from JavaScript (src/install/object-wrap.h). */
@@ -71,6 +71,21 @@ test('the image', async (t) => {
     assert.match(podman.run('exec', 'first', 'sotto', 'account', 'list'), /^romeo@/)
   })
 
+  await t.test('is graded by its own doctor', () => {
+    const { stdout } = podman.attempt('exec', 'first', 'sotto', 'doctor')
+    assert.match(stdout, /^Onion services$/m)
+    assert.match(stdout, /BAD {4}None are made$/m) // no backups yet
+    assert.ok(!stdout.includes('GRAVE'), stdout)
+  })
+
+  await t.test('stays within 256 MB while accounts are made and five hundred streams are opened', () => {
+    const lines = Array.from({ length: 60 }, (_, index) => `guest${index} a plague on both your houses`).join('\\n')
+    podman.run('exec', 'first', 'sh', '-c', `printf "${lines}\\n" | sotto account add >/dev/null`)
+    assert.equal(podman.run('exec', 'first', 'node', '-e', CROWD), 'crowded')
+    assert.equal(podman.run('inspect', '--format={{.State.Running}} {{.State.OOMKilled}}', 'first'), 'true false')
+    t.diagnostic(podman.run('exec', 'first', 'sotto', 'status').split('\n')[0] ?? '')
+  })
+
   await t.test('finds the same onion address and accounts after a restart in a new container', async () => {
     const before = await address('first')
     podman.run('stop', '--time=30', 'first')
@@ -78,9 +93,46 @@ test('the image', async (t) => {
     podman.run('rm', 'first')
     start('second')
     assert.equal(await address('second'), before)
-    assert.match(podman.run('exec', 'second', 'sotto', 'account', 'list'), /^romeo@/)
+    assert.match(podman.run('exec', 'second', 'sotto', 'account', 'list'), /romeo@/)
+  })
+
+  await t.test('is backed up, its volume destroyed, and restored elsewhere: the same address, the same accounts', async () => {
+    const [before, accounts] = [await address('second'), podman.run('exec', 'second', 'sotto', 'account', 'list')]
+    const made = podman.run('exec', 'second', 'sotto', 'backup', 'identity', 'backup-key.txt')
+    const table = /\[backup\]\nrecipients = \["age1[a-z0-9]+"\]/.exec(made)?.[0] ?? assert.fail(made)
+    podman.run('exec', 'second', 'sh', '-c', `echo '${table}' >>sotto.toml`)
+    podman.run('stop', '--time=30', 'second')
+    podman.run('rm', 'second')
+    start('third')
+    await serves('third')
+    assert.match(podman.run('exec', 'third', 'sotto', 'backup', 'now'), /^Made sotto-.*\.age: /)
+    // What an operator carries away: the encrypted file, and the key, which lies elsewhere in earnest.
+    const carried = mkdtempSync(join(podman.folder, 'carried-'))
+    for (const path of ['data/backups', 'backup-key.txt']) podman.run('cp', `third:/data/${path}`, carried)
+    podman.run('rm', '--force', '--time=0', 'third')
+    podman.run('volume', 'rm', 'kept')
+
+    podman.run('volume', 'create', 'kept')
+    const [backup = ''] = readdirSync(join(carried, 'backups')).filter((name) => name.endsWith('.age'))
+    for (const name of ['.', 'backups', join('backups', backup), 'backup-key.txt']) chmodSync(join(carried, name), 0o755) // of another user there
+    podman.run('run', '--rm', ...HARDENED, '--volume=kept:/data', `--volume=${carried}:/carried:ro`, IMAGE,
+      'backup', 'restore', `/carried/backups/${backup}`, '--identity', '/carried/backup-key.txt')
+    start('fourth')
+    assert.equal(await address('fourth'), before)
+    assert.equal(podman.run('exec', 'fourth', 'sotto', 'account', 'list'), accounts)
   })
 })
+
+/** Five hundred clients who each say what is too much for one that did not sign in, and stay as long as they may. */
+const CROWD = `
+  const net = require('net')
+  let over = 0
+  for (let n = 0; n < 500; n++) {
+    const socket = net.connect(5222, '127.0.0.1')
+    socket.write("<stream:stream to='x.lit' version='1.0' xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams'>" + 'a'.repeat(20000))
+    socket.on('error', () => {}).on('close', () => over++).resume()
+  }
+  process.on('exit', () => console.log(over === 500 ? 'crowded' : over))`
 
 function start(name: string): void {
   podman.run('run', '--detach', `--name=${name}`, ...HARDENED, '--volume=kept:/data', IMAGE)
