@@ -105,6 +105,12 @@ export class Presence implements Audience {
     this.#send(element(NS_CLIENT, 'presence', { type: 'probe', id: randomIdentifier(), from: account.toString() }), account, contact)
   }
 
+  /** §3.1.2: a request is sent again, as the first may be lost on its way to a remote domain. `session` is told where that fails. */
+  askAgain(account: Jid, contact: Jid, session?: Session): void {
+    const request = { type: 'subscribe', id: randomIdentifier(), from: account.toString() }
+    this.#send(element(NS_CLIENT, 'presence', request), account, contact, session)
+  }
+
   #available(session: Session, stanza: Element): StanzaError | undefined {
     const priority = parsePriority(stanza)
     if (priority === undefined) return BAD_REQUEST
@@ -167,10 +173,7 @@ export class Presence implements Audience {
       if (awaitsAccount(state)) {
         session.send(element(NS_CLIENT, 'presence', { ...request, from: contact.toString(), to: account.toString() }))
       }
-      // §3.1.2: the request is sent again, as the first may be lost on its way to a remote domain.
-      if (awaitsContact(state) && !domains.links(account.domain, contact.domain)) {
-        this.#send(element(NS_CLIENT, 'presence', { type: 'subscribe', id: randomIdentifier(), from: account.toString() }), account, contact, session)
-      }
+      if (awaitsContact(state) && !domains.links(account.domain, contact.domain)) this.askAgain(account, contact, session)
     }
   }
 
