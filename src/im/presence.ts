@@ -81,6 +81,15 @@ export class Presence implements Audience {
     return seesContact(this.#rosters.of(account.bare).get(contact.bare)?.state ?? 'none')
   }
 
+  followed(account: Jid): readonly Jid[] {
+    return this.#rosters.of(account.bare).contacts.map(({ jid }) => jid)
+  }
+
+  viewers(session: Session): readonly Jid[] {
+    const subscribers = session.presence === undefined ? [] : this.#rosters.of(session.account).subscribers
+    return [...subscribers, ...this.#directed.of(session).values()]
+  }
+
   /** §8.5.3.1: does this very session let the entity know that it is there? */
   isSharedBy(session: Session, entity: Jid): boolean {
     return this.sees(entity, session.account) || this.#directed.has(session, entity)
