@@ -97,8 +97,9 @@ export class LocalDelivery implements Delivery {
     if (type === '' || type === 'unavailable') this.#presence.deliver(envelope)
     else if (isSubscriptionType(type)) this.#handshake.arrive(envelope)
     else if (type === 'probe') this.#presence.answer(envelope)
-    else if (type === 'error') this.#sessions.get(to)?.send(stanza)
-    else return BAD_REQUEST // §4.7.1
+    else if (type !== 'error') return BAD_REQUEST // §4.7.1
+    else if (to.isBare) this.#handshake.refused(envelope)
+    else this.#sessions.get(to)?.send(stanza)
     return undefined
   }
 

@@ -33,7 +33,6 @@ export const instantMessaging: Extension = {
     const remote = new RemotePresence(host, rosters, presence)
     const command = new RosterCommand(host, rosters, handshake)
     const delivery = new LocalDelivery(host.sessions, presence, handshake, new Conversations())
-    const hasLeft = (account: Jid): boolean => [...host.sessions.of(account).values()].every((session) => session.presence === undefined)
     const roster = { namespace: NS_ROSTER, name: 'query', at: 'own' } as const
     return {
       iq: [
@@ -49,7 +48,7 @@ export const instantMessaging: Extension = {
       session: {
         ended: (session) => {
           presence.ended(session)
-          if (hasLeft(session.account)) remote.left(session.account)
+          remote.ended(session)
         },
       },
       account: {

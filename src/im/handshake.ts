@@ -77,6 +77,15 @@ export class Handshake {
     if (reply === 'subscribed') this.#presence.sendCurrent(account, contact)
   }
 
+  /**
+   * An error that came back for what was sent in the account's name. Of a request the user hears (§3.1.2: "MUST return an
+   * appropriate error stanza to the user"), and it stays pending; what was not a client's own, a probe above all, is nobody's.
+   */
+  refused({ element: stanza, from, to }: Envelope): void {
+    if (!awaitsContact(this.#rosters.item(to, from.bare).state)) return
+    for (const session of this.#rosters.interested(to)) session.send(stanza)
+  }
+
   /** Ends whatever there is between the two, as its item is removed (§2.5.2) or the account is deleted. */
   end(account: Jid, { jid: contact, state }: RosterItem): void {
     if (seesContact(state) || awaitsContact(state)) this.#send('unsubscribe', account, contact)

@@ -65,7 +65,8 @@ export class Presence implements Audience {
     const account = to.bare
     if (this.sees(from, account)) return this.#tell(from, to, probe)
     const session = to.isBare ? undefined : this.#host.sessions.get(to)
-    if (session?.presence !== undefined && this.#directed.has(session, from)) return this.#send(mere(session), session.jid, from)
+    // Whether or not the session ever sent initial presence: for who got its directed presence it is available.
+    if (session !== undefined && this.#directed.has(session, from)) return this.#send(mere(session), session.jid, from)
     this.#deny(account, from.bare, probe.attrs['id'])
   }
 
@@ -78,6 +79,15 @@ export class Presence implements Audience {
   /** True where the account, one of ours, has a subscription to the contact's presence, wherever the contact is. */
   follows(account: Jid, contact: Jid): boolean {
     return seesContact(this.#rosters.of(account.bare).get(contact.bare)?.state ?? 'none')
+  }
+
+  followed(account: Jid): readonly Jid[] {
+    return this.#rosters.of(account.bare).contacts.map(({ jid }) => jid)
+  }
+
+  viewers(session: Session): readonly Jid[] {
+    const subscribers = session.presence === undefined ? [] : this.#rosters.of(session.account).subscribers
+    return [...subscribers, ...this.#directed.of(session).values()]
   }
 
   /** §8.5.3.1: does this very session let the entity know that it is there? */
@@ -102,6 +112,12 @@ export class Presence implements Audience {
   /** Asks for the presence of a contact on another server (§4.3.1). */
   probe(account: Jid, contact: Jid): void {
     this.#send(element(NS_CLIENT, 'presence', { type: 'probe', id: randomIdentifier(), from: account.toString() }), account, contact)
+  }
+
+  /** §3.1.2: a request is sent again, as the first may be lost on its way to a remote domain. `session` is told where that fails. */
+  askAgain(account: Jid, contact: Jid, session?: Session): void {
+    const request = { type: 'subscribe', id: randomIdentifier(), from: account.toString() }
+    this.#send(element(NS_CLIENT, 'presence', request), account, contact, session)
   }
 
   #available(session: Session, stanza: Element): StanzaError | undefined {
@@ -166,10 +182,7 @@ export class Presence implements Audience {
       if (awaitsAccount(state)) {
         session.send(element(NS_CLIENT, 'presence', { ...request, from: contact.toString(), to: account.toString() }))
       }
-      // §3.1.2: the request is sent again, as the first may be lost on its way to a remote domain.
-      if (awaitsContact(state) && !domains.links(account.domain, contact.domain)) {
-        this.#send(element(NS_CLIENT, 'presence', { type: 'subscribe', id: randomIdentifier(), from: account.toString() }), account, contact, session)
-      }
+      if (awaitsContact(state) && !domains.links(account.domain, contact.domain)) this.askAgain(account, contact, session)
     }
   }
 
@@ -178,7 +191,8 @@ export class Presence implements Audience {
     const { sessions } = this.#host
     if (!asked.isBare) {
       const session = sessions.get(asked)
-      return this.#send(session?.presence === undefined ? unavailablePresence(asked) : mere(session), asked, viewer)
+      const isShown = session !== undefined && (session.presence !== undefined || this.#directed.has(session, viewer))
+      return this.#send(isShown ? mere(session) : unavailablePresence(asked, probe?.attrs['id']), asked, viewer)
     }
     let isAvailable = false
     for (const { presence, jid } of sessions.of(asked).values()) {
@@ -187,9 +201,7 @@ export class Presence implements Audience {
       this.#send(presence, jid, viewer)
     }
     // DEVIATION: RFC 6121 §4.3.2 wants the answer to a probe to tell the time of the last presence; no such times are kept.
-    if (!isAvailable && probe !== undefined) {
-      this.#send(element(NS_CLIENT, 'presence', { type: 'unavailable', id: probe.attrs['id'], from: asked.toString() }), asked, viewer)
-    }
+    if (!isAvailable && probe !== undefined) this.#send(unavailablePresence(asked, probe.attrs['id']), asked, viewer)
   }
 
   /** §4.3.2: the answer to one who may not see the account's presence, and of an account that does not exist. */
@@ -217,8 +229,9 @@ export function parsePriority(presence: Element): number | undefined {
   return priority >= -128 && priority <= 127 ? priority : undefined
 }
 
-function unavailablePresence(from: Jid): Element {
-  return element(NS_CLIENT, 'presence', { type: 'unavailable', from: from.toString() })
+/** §4.3.2.1: the answer to a probe has the id of the probe. */
+function unavailablePresence(from: Jid, id?: string): Element {
+  return element(NS_CLIENT, 'presence', { type: 'unavailable', id, from: from.toString() })
 }
 
 /** §4.3.2: "only the fact that the resource is available". */

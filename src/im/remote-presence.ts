@@ -1,11 +1,13 @@
 import type { Timer } from '../clock.ts'
 import type { Envelope } from '../routing/envelope.ts'
 import type { Host, ServerHooks } from '../routing/extension.ts'
+import type { Session } from '../routing/sessions.ts'
 import { element } from '../xml/element.ts'
 import type { Jid } from '../xmpp/jid.ts'
 import { NS_CLIENT } from '../xmpp/namespaces.ts'
 import type { Presence } from './presence.ts'
 import type { Rosters } from './roster.ts'
+import { awaitsContact, seesAccount, seesContact } from './subscription.ts'
 
 /** Of one contact, so many resources are remembered; who shows more is not believed to have them. */
 const MOST_RESOURCES = 16
@@ -15,7 +17,7 @@ const MOST_REMEMBERED = 200_000
 const FIRST_MILLISECONDS = 30_000
 const LAST_MILLISECONDS = 7.5 * 60_000
 /** However often a server comes and goes, so often are all who have contacts there looked for. */
-const RECOVERY_MILLISECONDS = 30_000
+const REST_MILLISECONDS = 30_000
 
 /** One remote domain, as one of ours sees it. */
 interface Neighbor {
@@ -23,11 +25,12 @@ interface Neighbor {
   readonly remote: string
   /** Who of its users is available, to which of our accounts: by account, then by full JID. */
   readonly seen: Map<string, { readonly account: Jid, readonly resources: Map<string, Jid> }>
-  /** Set while the way to it is broken. */
-  loss: { wait: number, timer: Timer | undefined } | undefined
-  recoveredAt: number
-  /** Runs while a recovery waits for its turn. */
-  recovery: Timer | undefined
+  /** Set while the way to it is broken: runs until somebody knocks. */
+  loss: Timer | undefined
+  /** Runs for a while after a recovery; the next one waits for its end. */
+  rest: Timer | undefined
+  /** It was lost and found during that rest. */
+  isDue: boolean
 }
 
 /**
@@ -56,22 +59,24 @@ export class RemotePresence implements Required<ServerHooks> {
   observe({ from, to, type }: Envelope): void {
     if (this.#host.domains.links(to.domain, from.domain)) return
     if (type === 'unavailable') this.#unavailable(from, to.bare)
-    else if (type === '' && this.#presence.follows(to, from)) this.#available(from, to.bare)
+    else if (type === '' && this.#isThere(to) && this.#presence.follows(to, from)) this.#available(from, to.bare)
   }
 
-  /** None of the account's resources is available: what it saw is of no interest any more. */
-  left(account: Jid): void {
+  /** Where none of the account's resources is available any more, what it saw is of no interest. */
+  ended({ account }: Session): void {
+    if (this.#isThere(account)) return
     for (const neighbor of this.#neighbors.values()) {
-      if (neighbor.local === account.domain) this.#forget(neighbor, account.toString())
+      if (neighbor.local !== account.domain) continue
+      this.#forget(neighbor, account.toString())
+      this.#retire(neighbor)
     }
   }
 
   lost(local: string, remote: string): void {
     const neighbor = this.#neighbor(local, remote)
+    neighbor.loss ??= this.#planToKnock(neighbor, FIRST_MILLISECONDS)
     const seen = [...neighbor.seen.values()]
-    for (const { account } of seen) this.#forget(neighbor, account.toString(), true)
-    const wait = neighbor.loss === undefined ? FIRST_MILLISECONDS : Math.min(2 * neighbor.loss.wait, LAST_MILLISECONDS)
-    if (neighbor.loss?.timer === undefined) neighbor.loss = { wait, timer: this.#planToKnock(neighbor, wait) }
+    for (const { account } of seen) this.#forget(neighbor, account.toString())
     for (const { account, resources } of seen) {
       for (const resource of resources.values()) this.#tell(account, resource)
     }
@@ -80,39 +85,36 @@ export class RemotePresence implements Required<ServerHooks> {
   found(local: string, remote: string): void {
     const neighbor = this.#neighbors.get(`${local} ${remote}`)
     if (neighbor?.loss === undefined) return
-    neighbor.loss.timer?.cancel()
+    neighbor.loss.cancel()
     neighbor.loss = undefined
-    if (neighbor.recovery !== undefined) return
-    const { clock } = this.#host
-    const early = neighbor.recoveredAt + RECOVERY_MILLISECONDS - clock.now()
-    if (early <= 0) return this.#recover(neighbor)
-    neighbor.recovery = clock.after(early, () => {
-      neighbor.recovery = undefined
-      if (neighbor.loss === undefined) this.#recover(neighbor)
-    })
+    if (neighbor.rest === undefined) this.#recover(neighbor)
+    else neighbor.isDue = true
   }
 
   #available(resource: Jid, account: Jid): void {
     const neighbor = this.#neighbor(account.domain, resource.domain)
     const key = account.toString()
-    let entry = neighbor.seen.get(key)
-    if (entry === undefined) neighbor.seen.set(key, entry = { account, resources: new Map() })
-    const { resources } = entry
+    const { resources } = neighbor.seen.get(key) ?? { resources: new Map<string, Jid>() }
     const full = resource.toString()
     if (resources.has(full)) return
     let ofContact = 0
     for (const other of resources.values()) if (other.bare.equals(resource.bare)) ofContact++
-    if (ofContact >= MOST_RESOURCES || this.#remembered >= MOST_REMEMBERED) return
+    if (ofContact >= MOST_RESOURCES || this.#remembered >= MOST_REMEMBERED) return this.#retire(neighbor)
     resources.set(full, resource)
+    neighbor.seen.set(key, { account, resources })
     this.#remembered++
   }
 
   /** From a bare JID it is of all resources (§4.3.2). */
   #unavailable(from: Jid, account: Jid): void {
-    const resources = this.#neighbors.get(`${account.domain} ${from.domain}`)?.seen.get(account.toString())?.resources
-    if (resources === undefined) return
+    const neighbor = this.#neighbors.get(`${account.domain} ${from.domain}`)
+    const resources = neighbor?.seen.get(account.toString())?.resources
+    if (neighbor === undefined || resources === undefined) return
     const gone = from.isBare ? [...resources.values()].filter((one) => one.bare.equals(from)).map(String) : [from.toString()]
     for (const full of gone) if (resources.delete(full)) this.#remembered--
+    if (resources.size > 0) return
+    this.#forget(neighbor, account.toString())
+    this.#retire(neighbor)
   }
 
   #tell(account: Jid, resource: Jid): void {
@@ -120,25 +122,43 @@ export class RemotePresence implements Required<ServerHooks> {
     for (const session of this.#host.sessions.of(account).values()) if (session.presence !== undefined) session.send(presence)
   }
 
-  /** Whoever signs in meanwhile probes anyway; so as long as nobody has contacts there, nobody is called. */
   #planToKnock(neighbor: Neighbor, wait: number): Timer {
-    return this.#host.clock.after(wait * (1 + this.#random()), () => {
-      if (neighbor.loss === undefined) return
-      neighbor.loss.timer = undefined
-      for (const account of this.#availableAccounts(neighbor)) {
-        const contact = this.#rosters.of(account).contacts.find(({ jid }) => jid.domain === neighbor.remote)
-        if (contact !== undefined) return this.#presence.probe(account, contact.jid) // found or lost is what comes of it
-      }
-      this.#neighbors.delete(`${neighbor.local} ${neighbor.remote}`)
-    })
+    return this.#host.clock.after(wait * (1 + this.#random()), () => this.#knock(neighbor, wait))
+  }
+
+  /**
+   * A probe for one contact there, whoever it is: what comes of it is `found` or `lost`, or nothing, where its account
+   * blocks that contact or the server is left alone for a while. Whoever signs in probes anyway; so as long as nobody has
+   * contacts there, nobody is called.
+   */
+  #knock(neighbor: Neighbor, wait: number): void {
+    neighbor.loss = undefined
+    const accounts = this.#availableAccounts(neighbor)
+    const { remote } = neighbor
+    const followed = accounts.flatMap((account) => this.#rosters.of(account).contacts
+      .filter(({ jid }) => jid.domain === remote).map(({ jid }) => ({ account, contact: jid })))
+    const isMissed = followed.length > 0
+      || accounts.some((account) => this.#rosters.of(account).subscribers.some(({ domain }) => domain === remote))
+    if (!isMissed) return this.#retire(neighbor)
+    neighbor.loss = this.#planToKnock(neighbor, Math.min(2 * wait, LAST_MILLISECONDS))
+    const one = followed[Math.floor(this.#random() * followed.length)]
+    if (one !== undefined) this.#presence.probe(one.account, one.contact)
   }
 
   #recover(neighbor: Neighbor): void {
-    neighbor.recoveredAt = this.#host.clock.now()
+    neighbor.isDue = false
+    neighbor.rest = this.#host.clock.after(REST_MILLISECONDS, () => {
+      neighbor.rest = undefined
+      if (neighbor.isDue && neighbor.loss === undefined) this.#recover(neighbor)
+      else this.#retire(neighbor)
+    })
     for (const account of this.#availableAccounts(neighbor)) {
-      const roster = this.#rosters.of(account)
-      for (const { jid } of roster.contacts) if (jid.domain === neighbor.remote) this.#presence.probe(account, jid)
-      for (const jid of roster.subscribers) if (jid.domain === neighbor.remote) this.#presence.sendCurrent(account, jid)
+      for (const { jid, state } of [...this.#rosters.of(account).all()]) {
+        if (jid.domain !== neighbor.remote) continue
+        if (seesContact(state)) this.#presence.probe(account, jid)
+        if (seesAccount(state)) this.#presence.sendCurrent(account, jid)
+        if (awaitsContact(state)) this.#presence.askAgain(account, jid)
+      }
     }
   }
 
@@ -150,19 +170,28 @@ export class RemotePresence implements Required<ServerHooks> {
     return [...accounts.values()]
   }
 
+  #isThere(account: Jid): boolean {
+    for (const { presence } of this.#host.sessions.of(account).values()) if (presence !== undefined) return true
+    return false
+  }
+
   #neighbor(local: string, remote: string): Neighbor {
     const key = `${local} ${remote}`
     let neighbor = this.#neighbors.get(key)
     if (neighbor === undefined) {
-      neighbor = { local, remote, seen: new Map(), loss: undefined, recoveredAt: Number.NEGATIVE_INFINITY, recovery: undefined }
+      neighbor = { local, remote, seen: new Map(), loss: undefined, rest: undefined, isDue: false }
       this.#neighbors.set(key, neighbor)
     }
     return neighbor
   }
 
-  #forget(neighbor: Neighbor, account: string, keepNeighbor = false): void {
+  #forget(neighbor: Neighbor, account: string): void {
     this.#remembered -= neighbor.seen.get(account)?.resources.size ?? 0
     neighbor.seen.delete(account)
-    if (!keepNeighbor && neighbor.seen.size === 0 && neighbor.loss === undefined) this.#neighbors.delete(`${neighbor.local} ${neighbor.remote}`)
+  }
+
+  /** Of whom nothing is seen and nothing is to come, nothing is kept. */
+  #retire({ local, remote, seen, loss, rest }: Neighbor): void {
+    if (seen.size === 0 && loss === undefined && rest === undefined) this.#neighbors.delete(`${local} ${remote}`)
   }
 }

@@ -213,6 +213,10 @@ export interface Audience {
   sees(viewer: Jid, account: Jid): boolean
   /** True if the account, one of ours, has a subscription to the contact's presence: by the account's roster, too. */
   follows(account: Jid, contact: Jid): boolean
+  /** All whose presence it has a subscription to, by bare JID. */
+  followed(account: Jid): readonly Jid[]
+  /** Who was told that this session is there: subscribers, by bare JID, and those to whom it sent directed presence. */
+  viewers(session: Session): readonly Jid[]
 }
 
 /** Which bare JIDs are accounts here. Synchronous and cheap: it is asked for every stanza to an absent account. */

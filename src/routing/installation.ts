@@ -36,6 +36,8 @@ export function install(extensions: readonly Extension[], ground: Ground): Insta
     audience: {
       sees: (viewer, account) => tables.delivery?.audience.sees(viewer, account) ?? false,
       follows: (account, contact) => tables.delivery?.audience.follows(account, contact) ?? false,
+      followed: (account) => tables.delivery?.audience.followed(account) ?? [],
+      viewers: (session) => tables.delivery?.audience.viewers(session) ?? [],
     },
     forms: (domain) => extensions.flatMap((extension) => extension.forms?.(ground.config, domain) ?? []),
   }

@@ -48,6 +48,7 @@ export const blocking: Extension = {
       outgoing: [{ kinds, judge: (envelope) => judgeOutgoing(list, envelope) }],
       incoming: [{ kinds, judge: (envelope) => judgeIncoming(list, envelope) }],
       account: {
+        created: (account) => list.forget(account),
         deleted: (account) => list.clear(account),
         exported: (account) => ({ blocked_jid: [...list.of(account)] }),
       },
@@ -93,8 +94,7 @@ class BlockList {
   blocks(account: Jid, other: Jid): boolean {
     const jids = this.of(account)
     if (jids.size === 0 || other.bare.equals(account)) return false
-    return jids.has(other.toString()) || jids.has(other.bare.toString()) || jids.has(other.domain)
-      || jids.has(`${other.domain}/${other.resource}`)
+    return covers(jids, other)
   }
 
   /** Resolves once it is on disk. */
@@ -114,9 +114,14 @@ class BlockList {
     }
   }
 
+  /** In memory the list stays in force: what the account says as it is deleted is not for those it blocked, either. */
   clear(account: Jid): void {
-    this.#inUse.delete(account.toString())
+    this.of(account)
     this.#database.statement('DELETE FROM blocked_jid WHERE account = ?').run(account.toString())
+  }
+
+  forget(account: Jid): void {
+    this.#inUse.delete(account.toString())
   }
 
   /** Lets all go at once: those still in use come back at their next stanza. */
@@ -151,7 +156,7 @@ class BlockingCommand {
     const fresh = [...jids].filter(([jid]) => !list.has(jid))
     if (list.size + fresh.length > BLOCKED_JIDS) return RESOURCE_CONSTRAINT
     // While it may still be sent: "MUST send unavailable presence information to the JID".
-    for (const [, jid] of fresh) this.#show(account, jid, (session) => unavailable(session.jid))
+    this.#show(account, new Map(fresh), (session) => unavailable(session.jid))
     return this.#change(account, [...jids.keys()], 'block', payload)
   }
 
@@ -162,10 +167,9 @@ class BlockingCommand {
     const all = asked.size === 0 // §3.5
     const jids = [...(all ? list : asked.keys())].filter((jid) => list.has(jid))
     const written = this.#change(account, jids, 'unblock', payload)
-    for (const text of jids) {
-      const jid = Jid.parse(text)
-      if (jid !== undefined) this.#show(account, jid, (session) => session.presence)
-    }
+    const unblocked = new Map(jids.map((text) => [text, Jid.parse(text)]))
+    this.#show(account, unblocked, (session, viewer) => this.#host.audience.sees(viewer, account) ? session.presence : undefined)
+    this.#probe(account, unblocked)
     return written
   }
 
@@ -178,16 +182,40 @@ class BlockingCommand {
     return written.then((): IqAnswer => EMPTY)
   }
 
-  /** Presence of all available resources, to a JID that may have it; a whole domain is not looked through. */
-  #show(account: Jid, jid: Jid, presenceOf: (session: Session) => Element | undefined): void {
-    if (jid.bare.equals(account) || !this.#host.audience.sees(jid, account)) return
-    for (const session of this.#host.sessions.of(account).values()) {
-      const presence = session.presence === undefined ? undefined : presenceOf(session)
-      if (presence === undefined) continue
-      const to = jid.toString()
-      this.#host.router.forward(new Envelope(presence.with({ to }), session.jid, jid, true, 'server', undefined))
+  /** To all whom these JIDs cover and who know of a session, and to full JIDs of such, presence of that session. */
+  #show(account: Jid, jids: ReadonlyMap<string, Jid | undefined>, presenceOf: (session: Session, viewer: Jid) => Element | undefined): void {
+    const { audience, sessions } = this.#host
+    const resources = [...jids.values()].filter((jid) => jid !== undefined && !jid.isBare && audience.sees(jid, account))
+    for (const session of sessions.of(account).values()) {
+      const viewers = new Map(audience.viewers(session).filter((viewer) => covers(jids, viewer)).map((viewer) => [viewer.toString(), viewer]))
+      for (const jid of session.presence === undefined ? [] : resources) if (jid !== undefined) viewers.set(jid.toString(), jid)
+      for (const [to, viewer] of viewers) {
+        const presence = viewer.bare.equals(account) ? undefined : presenceOf(session, viewer)
+        if (presence !== undefined) this.#forward(presence.with({ to }), session.jid, viewer)
+      }
     }
   }
+
+  /** What contacts said meanwhile was dropped: the account learns anew how they are (RFC 6121 §4.3.1). */
+  #probe(account: Jid, jids: ReadonlyMap<string, Jid | undefined>): void {
+    const isThere = [...this.#host.sessions.of(account).values()].some((session) => session.presence !== undefined)
+    if (!isThere) return
+    for (const contact of this.#host.audience.followed(account)) {
+      if (!covers(jids, contact)) continue
+      const addresses = { from: account.toString(), to: contact.toString() }
+      this.#forward(element(NS_CLIENT, 'presence', { type: 'probe', id: randomIdentifier(), ...addresses }), account, contact)
+    }
+  }
+
+  #forward(presence: Element, from: Jid, to: Jid): void {
+    this.#host.router.forward(new Envelope(presence, from, to, true, 'server', undefined))
+  }
+}
+
+/** §5: by its full JID, its bare JID, its domain or that with its resource. */
+function covers(jids: { has(jid: string): boolean }, other: Jid): boolean {
+  return jids.has(other.toString()) || jids.has(other.bare.toString()) || jids.has(other.domain)
+    || jids.has(`${other.domain}/${other.resource}`)
 }
 
 /** The JIDs in the items, by their text. */

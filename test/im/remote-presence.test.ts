@@ -76,8 +76,8 @@ describe('a server with contacts of ours is lost', () => {
     found()
     house.departs(
       "<presence type='probe' id='*' from='juliet@capulet.lit' to='mercutio@verona.lit'/>",
-      "<presence type='probe' id='*' from='juliet@capulet.lit' to='benvolio@verona.lit'/>",
       "<presence from='juliet@capulet.lit/balcony' to='mercutio@verona.lit'/>",
+      "<presence type='probe' id='*' from='juliet@capulet.lit' to='benvolio@verona.lit'/>",
       "<presence from='juliet@capulet.lit/balcony' to='benvolio@verona.lit'/>")
   })
 
@@ -86,26 +86,79 @@ describe('a server with contacts of ours is lost', () => {
     house.departs()
   })
 
-  test('while it stays away somebody knocks: after 30 to 60 s, then twice as long, at the most after 15 minutes', () => {
-    lost()
-    house.clock.advance(29_000)
-    assert.deepEqual(probes(), [])
-    house.clock.advance(31_001)
-    assert.equal(probes().length, 1)
-    lost()
-    house.clock.advance(59_000)
-    assert.deepEqual(probes(), [])
-    house.clock.advance(61_001)
-    assert.equal(probes().length, 1)
-    for (let times = 0; times < 10; times++) {
-      lost()
-      house.clock.advance(15 * MINUTE + 1)
-      assert.equal(probes().length, 1)
+  /** How long it takes until the next probe: milliseconds, to the second. */
+  const untilProbed = (): number => {
+    const start = house.clock.now()
+    for (let waited = 0; waited < 3600; waited++) {
+      house.clock.advance(1000)
+      if (probes().length > 0) return house.clock.now() - start
     }
-    found()
-    assert.equal(probes().length, 2)
+    return Infinity
+  }
+
+  for (const [what, answer] of [['is refused each time', lostAgain], ['comes to nothing', () => undefined]] as const) {
+    test(`while it stays away somebody knocks, also where that ${what}: after 30 to 60 s, then twice as long, at the most after 15 minutes`, () => {
+      lost()
+      house.departed.length = 0
+      for (const shortest of [0.5, 1, 2, 4, 7.5, 7.5, 7.5]) {
+        const waited = untilProbed()
+        assert.ok(waited >= shortest * MINUTE - 1000 && waited <= 2 * shortest * MINUTE + 2000, `${waited} ms, not ${shortest} to ${2 * shortest} minutes`)
+        answer()
+      }
+      found()
+      assert.equal(probes().length, 2)
+      house.clock.advance(60 * MINUTE)
+      assert.deepEqual(probes(), [], 'it was found')
+    })
+  }
+
+  function lostAgain(): void {
+    lost()
+  }
+
+  test('whoever is knocked at, in the end it is one whom the account does not block', async () => {
+    juliet.says("<iq type='set' id='b'><block xmlns='urn:xmpp:blocking'><item jid='mercutio@verona.lit'/></block></iq>")
+    await house.settled()
+    lost()
+    house.departed.length = 0
+    for (let hours = 0; hours < 12 && house.departed.length === 0; hours++) house.clock.advance(60 * MINUTE)
+    assert.equal(probes()[0], 'benvolio@verona.lit')
+  })
+
+  test('RFC 6121 §4.4.2: those who see, and are not seen, are not knocked at, but told once it is there again', async () => {
+    for (const name of ['mercutio', 'benvolio']) juliet.says(`<presence to='${name}@verona.lit' type='unsubscribe'/>`)
+    lost()
+    house.departed.length = 0
     house.clock.advance(60 * MINUTE)
-    assert.deepEqual(probes(), [], 'it was found')
+    house.departs()
+    found()
+    house.departs("<presence from='juliet@capulet.lit/balcony' to='mercutio@verona.lit'/>", "<presence from='juliet@capulet.lit/balcony' to='benvolio@verona.lit'/>")
+  })
+
+  test('RFC 6121 §3.1.2: a request that nobody answered is sent again once it is there again', () => {
+    juliet.says("<presence to='paris@verona.lit' type='subscribe'/>")
+    lost()
+    house.departed.length = 0
+    found()
+    assert.deepEqual(house.departed.filter(({ attrs }) => attrs['type'] === 'subscribe').map(({ attrs }) => attrs['to']), ['paris@verona.lit'])
+  })
+
+  test('what is seen while nobody is there to see it is not remembered', async () => {
+    juliet.leaves()
+    house.remoteSays("<presence from='mercutio@verona.lit/x' to='juliet@capulet.lit'/>")
+    juliet = await house.login('juliet@capulet.lit/balcony')
+    lost()
+    juliet.hears()
+  })
+
+  test('servers of which nobody here has contacts leave nothing behind', () => {
+    const waiting = house.clock.waiting
+    for (let number = 0; number < 50; number++) house.installation.tables.servers.lost(LOCAL, `${number}.example`)
+    assert.equal(house.clock.waiting, waiting + 50)
+    house.clock.advance(MINUTE)
+    assert.equal(house.clock.waiting, waiting)
+    house.departs()
+    assert.deepEqual(house.log.lines, [])
   })
 
   test('nobody knocks for those who are not there', () => {

@@ -38,8 +38,9 @@ export class Court {
   readonly clock = new TestClock(Date.UTC(1999, 0, 4))
   readonly #rule: Rule
 
-  constructor(audience: Audience = HOUSE.installation.host.audience) {
-    const [rule] = requireOtr.install({ ...HOUSE.installation.host, audience, clock: this.clock }).policy ?? []
+  constructor(audience: Pick<Audience, 'sees' | 'follows'> = HOUSE.installation.host.audience) {
+    const { host } = HOUSE.installation
+    const [rule] = requireOtr.install({ ...host, audience: { ...host.audience, ...audience }, clock: this.clock }).policy ?? []
     assert.ok(rule)
     this.#rule = rule
   }

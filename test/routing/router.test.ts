@@ -204,13 +204,30 @@ describe('installation', () => {
     assert.throws(twice(answering(() => EMPTY)), /two: verse of urn:example:verse has an owner already/)
     assert.throws(twice({ commands: [{ name: 'account add', run: () => undefined }] }), /two: the command account add/)
     assert.throws(twice({ nonzas: [{ name: 'r', namespace: NS, on: 'client', handle: () => {} }] }), /two: r of urn:example:verse/)
-    const nowhere = { deliver: () => undefined, broadcast: () => undefined, audience: { sees: () => false, follows: () => false } }
+    const nowhere = { deliver: () => undefined, broadcast: () => undefined, audience: { sees: () => false, follows: () => false, followed: () => [], viewers: () => [] } }
     assert.throws(twice({ delivery: nowhere }), /two: delivery has an owner already/)
   })
 
   test('nothing is installed after boot', () => {
     const { tables } = new TestHouse().installation
     assert.throws(() => tables.install('late', {}), /after boot/)
+  })
+
+  test('a hook of servers that throws is logged without names, and keeps nobody from the others', () => {
+    const told: string[] = []
+    const broken = () => { throw new TypeError('verona.lit') }
+    const { installation: { host, tables }, log } = new TestHouse({ extensions: [
+      extension({ servers: { lost: broken, found: broken } }, 'broken'),
+      extension({ servers: { lost: (local, remote) => told.push(`lost ${local} ${remote}`) } }, 'one'),
+      extension({ servers: { found: (local, remote) => told.push(`found ${local} ${remote}`) } }, 'other'),
+      ...WITHOUT_POLICY,
+    ] })
+    host.servers.lost('capulet.lit', 'verona.lit')
+    tables.servers.found('capulet.lit', 'verona.lit')
+    assert.deepEqual(told, ['lost capulet.lit verona.lit', 'found capulet.lit verona.lit'])
+    assert.deepEqual(log.lines.map(({ event, fields }) => ({ event, fields })), [
+      { event: 'server.hook-failed', fields: { part: 'broken' } }, { event: 'server.hook-failed', fields: { part: 'broken' } },
+    ])
   })
 
   test('a session hook or an observer that throws keeps nobody from the others', () => {

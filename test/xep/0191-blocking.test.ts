@@ -159,7 +159,86 @@ describe('XEP-0191: Blocking Command', () => {
     assert.deepEqual(second.installation.tables.account.exported(juliet.account)['blocking'], { blocked_jid: ['verona.lit'] })
     second.installation.tables.account.deleted(juliet.account)
     assert.deepEqual(second.database.statement('SELECT jid FROM blocked_jid').all(), [])
+    second.installation.tables.account.created(juliet.account)
     assert.deepEqual(second.installation.tables.account.exported(juliet.account)['blocking'], { blocked_jid: [] })
+  })
+
+  describe('with contacts on other servers', () => {
+    const MERCUTIO = 'mercutio@verona.lit'
+    const gone = (to: string) => `<presence from='juliet@capulet.lit/chamber' to='${to}' type='unavailable'/>`
+    const there = (to: string) => `<presence from='juliet@capulet.lit/chamber' to='${to}'><show>dnd</show></presence>`
+    const probe = (to: string) => `<presence from='juliet@capulet.lit' to='${to}' id='*' type='probe'/>`
+
+    /** Juliet and Mercutio see each other, Benvolio sees her, and Paris was told that she is there. */
+    async function stage() {
+      const house = new TestHouse()
+      const juliet = await house.login('juliet@capulet.lit/chamber', '<presence><show>dnd</show></presence>')
+      juliet.says(`<presence to='${MERCUTIO}' type='subscribe'/>`)
+      house.remoteSays(`<presence from='${MERCUTIO}' to='juliet@capulet.lit' type='subscribed'/>`)
+      for (const name of [MERCUTIO, 'benvolio@verona.lit']) {
+        house.remoteSays(`<presence from='${name}' to='juliet@capulet.lit' type='subscribe'/>`)
+        juliet.says(`<presence to='${name}' type='subscribed'/>`)
+      }
+      juliet.says("<presence to='paris@verona.lit/tomb'/>")
+      await house.settled()
+      house.departed.length = 0
+      juliet.forget()
+      return { house, juliet }
+    }
+
+    for (const [blocked, hidden, shown] of [
+      ['verona.lit', [MERCUTIO, 'benvolio@verona.lit', 'paris@verona.lit/tomb'], [MERCUTIO, 'benvolio@verona.lit']],
+      [MERCUTIO, [MERCUTIO], [MERCUTIO]],
+      [`${MERCUTIO}/street`, [`${MERCUTIO}/street`], [`${MERCUTIO}/street`]],
+      ['paris@verona.lit', ['paris@verona.lit/tomb'], []],
+      ['verona.lit/tomb', ['paris@verona.lit/tomb'], []],
+      ['stranger@verona.lit', [], []],
+      ['mantua.lit', [], []],
+    ] as const) {
+      test(`§3.3, §3.4: whoever ${blocked} covers sees the user go, and contacts see the user come back`, async () => {
+        const { house, juliet } = await stage()
+        await block(house, juliet, blocked)
+        house.departs(...hidden.map(gone))
+        await unblock(house, juliet, blocked)
+        const probed = shown.some((one) => one === MERCUTIO) ? [probe(MERCUTIO)] : []
+        house.departs(...shown.map(there), ...probed)
+      })
+    }
+
+    test('§3.3: nothing is shown to a blocked domain, nor answered: presence, probes, requests, the end of the session', async () => {
+      const { house, juliet } = await stage()
+      await block(house, juliet, 'verona.lit')
+      house.departed.length = 0
+      juliet.forget()
+      juliet.says('<presence><show>away</show></presence>')
+      for (const type of ['probe', 'subscribe', 'unsubscribed', 'unavailable', 'error']) {
+        house.remoteSays(`<presence from='${MERCUTIO}' to='juliet@capulet.lit' type='${type}'/>`)
+      }
+      house.remoteSays(`<presence from='${MERCUTIO}/street' to='juliet@capulet.lit/chamber'/><presence from='${MERCUTIO}/street' to='juliet@capulet.lit'/>`)
+      juliet.hears("<presence from='juliet@capulet.lit/chamber' to='juliet@capulet.lit'><show>away</show></presence>")
+      juliet.leaves()
+      house.departs()
+      await house.login('juliet@capulet.lit/balcony')
+      house.departs()
+    })
+
+    test('§3.4: what another item of the list still covers stays hidden', async () => {
+      const { house, juliet } = await stage()
+      await block(house, juliet, 'verona.lit', MERCUTIO)
+      house.departed.length = 0
+      await unblock(house, juliet, 'verona.lit')
+      house.departs(there('benvolio@verona.lit'))
+    })
+
+    test('§3.3: a blocked contact does not even see the account being deleted', async () => {
+      const { house, juliet } = await stage()
+      await block(house, juliet, MERCUTIO)
+      house.departed.length = 0
+      await house.database.write(() => house.installation.tables.account.deleted(juliet.account))
+      await house.settled()
+      assert.deepEqual(house.departed.filter(({ attrs }) => attrs['to'] === MERCUTIO), [])
+      assert.equal(house.departed.some(({ attrs }) => attrs['to'] === 'benvolio@verona.lit'), true)
+    })
   })
 
   test('§6: a user never blocks the own account', async () => {
