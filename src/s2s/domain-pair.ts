@@ -95,10 +95,10 @@ export class DomainPair implements StreamWatcher {
     else if (this.#stream.idleReady) this.#stream.end() // one stream is enough
   }
 
-  /** That stream is over. */
+  /** That stream of the other side is over, whether it carried back or not. */
   release(carrier: Carrier, cleanly: boolean): void {
-    if (!this.#adopted.delete(carrier) || this.#carrier !== carrier) return
-    this.#lostCarrier(cleanly)
+    if (this.#adopted.delete(carrier) && this.#carrier === carrier) return this.#lostCarrier(cleanly)
+    if (!cleanly && this.#carrier === undefined) this.#parts.servers.lost(this.#pair.local, this.#pair.remote)
   }
 
   /** Bounces what waits and ends the stream: the server stops, or, for a `reason`, the operator has ruled the domain out. */

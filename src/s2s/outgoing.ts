@@ -62,9 +62,11 @@ export class Outgoing implements Remote {
     if (carrier !== undefined) (known ?? this.#pair(local, remote, this.#parts.limits.streams))?.adopt(carrier)
   }
 
-  /** A stream that carried back is over. */
+  /** A stream on which the remote domain had proved itself is over. */
   release(local: string, remote: string, carrier: Carrier, cleanly: boolean): void {
-    this.#pairs.get(`${local} ${remote}`)?.release(carrier, cleanly)
+    const known = this.#pairs.get(`${local} ${remote}`)
+    if (known !== undefined) known.release(carrier, cleanly)
+    else if (!cleanly && !this.#stopped) this.#parts.servers.lost(local, remote)
   }
 
   /** The operator's rulings changed: streams to domains that are not allowed any more end. */
