@@ -29,7 +29,7 @@ export class Node {
     const server = await ServerProcess.start(options)
     try {
       const onion = await server.onionAddress()
-      await server.addAccount(options.domain === undefined ? name : `${name}@${options.domain}`, PASSWORD)
+      await server.addAccount(`${name}@${options.domain ?? 'onion'}`, PASSWORD)
       const node = new Node(server, onion, `${name}@${options.domain ?? onion}`)
       await node.login()
       return node
