@@ -125,8 +125,8 @@ export class DomainPair implements StreamWatcher {
     this.#backoff.succeeded()
     this.#parts.servers.found(this.#pair.local, this.#pair.remote)
     this.#own = carrier
+    // Where both sides called at once, each has a stream of its own: neither ends it, or both might, with what is on it.
     if (this.#carrier === undefined) this.#carry(carrier)
-    else if (this.#verifications.empty) this.#stream?.end() // one stream is enough
   }
 
   answered(id: string, type: string): void {

@@ -60,6 +60,8 @@ export class IncomingStream implements StreamOwner {
   readonly #parts: IncomingParts
   readonly #proved = new Set<string>()
   readonly #claimed = new Set<string>()
+  /** Domains that have proved themselves, and that are answered on this stream from the next element on. */
+  readonly #unanswered = new Set<string>()
   #stream: Stream | undefined
   #carrier: Carrier | undefined
   /** The other side takes our stanzas on this stream, too (XEP-0288). */
@@ -149,6 +151,7 @@ export class IncomingStream implements StreamOwner {
     streams.delete(this)
     const proved = [...this.#proved]
     this.#proved.clear()
+    this.#unanswered.clear()
     for (const domain of proved) occupancy.leave(domain)
     if (stream === undefined || carrier === undefined) return
     for (const domain of proved) this.#parts.release(stream.domain, domain, carrier, this.#cleanly || stream.endedByPeer)
@@ -212,15 +215,25 @@ export class IncomingStream implements StreamOwner {
     if (!mayGoOn) stream.end()
   }
 
-  /** The other side was told, or knows by SASL, that it is known: from now on it may be answered on this stream. */
+  /** The other side was told, or knows by SASL, that it is known. */
   #prove(stream: Stream, domain: string, condition: 'external' | 'dialback'): void {
     this.#proved.add(domain)
     stream.settings.log.debug('s2s.proved-them', { part: 's2s', condition, id: stream.id })
-    const mayCarry = this.#bidirectional && mayCarryBack(this.#described(stream, domain))
-    this.#parts.heard(stream.domain, domain, mayCarry ? this.#carrier : undefined)
+    if (this.#bidirectional && mayCarryBack(this.#described(stream, domain))) this.#unanswered.add(domain)
+    this.#parts.heard(stream.domain, domain, undefined)
+  }
+
+  /**
+   * Who has proved itself says something now. If that is not that it wants acknowledgements (XEP-0198 §3), it does not:
+   * what was sent to it before that is counted by nobody, and lost with the stream.
+   */
+  #mayAnswer(stream: Stream): void {
+    for (const domain of this.#unanswered) this.#parts.heard(stream.domain, domain, this.#carrier)
+    this.#unanswered.clear()
   }
 
   #disprove(stream: Stream, domain: string): void {
+    this.#unanswered.delete(domain)
     if (!this.#proved.delete(domain)) return
     this.#parts.occupancy.leave(domain)
     if (this.#carrier !== undefined) this.#parts.release(stream.domain, domain, this.#carrier, false)
@@ -228,6 +241,7 @@ export class IncomingStream implements StreamOwner {
 
   #stanza(stream: Stream, received: Element): void {
     if (stream.negotiating) throw new StreamError('not-authorized')
+    this.#mayAnswer(stream)
     admit(received, { local: stream.domain, speaksFor: (domain) => this.#proved.has(domain) }, this.#parts.router)
     this.#carrier?.handled()
   }
@@ -235,6 +249,7 @@ export class IncomingStream implements StreamOwner {
   #acknowledgement(stream: Stream, received: Element): void {
     if (stream.negotiating) throw new StreamError('not-authorized')
     this.#carrier?.receive(received)
+    this.#mayAnswer(stream)
   }
 
   #refused(stream: Stream, error: Element): void {

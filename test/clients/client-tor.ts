@@ -1,12 +1,19 @@
 import { spawn, type ChildProcess } from 'node:child_process'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 
 const BOOTSTRAP_MILLISECONDS = 60_000
 
-/** The tor of somebody who uses an onion service of a private network: a SocksPort and nothing else. */
+export interface OnionService {
+  /** The port behind the onion. */
+  readonly virtualPort: number
+  /** On 127.0.0.1; it need not be there yet. */
+  readonly port: number
+}
+
+/** The tor of somebody who uses onion services of a private network: a SocksPort, and a service where one is asked for. */
 export class ClientTor {
   /** On 127.0.0.1. */
   readonly socksPort: number
@@ -25,9 +32,10 @@ export class ClientTor {
    * Resolves once tor has bootstrapped, after two or three seconds.
    *
    * @param clientTorrc of the private network
+   * @param service an onion service that it has, too; others reach it a few seconds later
    * @throws Error with tor's log where that fails
    */
-  static async start(clientTorrc: string): Promise<ClientTor> {
+  static async start(clientTorrc: string, service?: OnionService): Promise<ClientTor> {
     const folder = mkdtempSync(join(tmpdir(), 'sotto-tor-'))
     const torrc = join(folder, 'torrc')
     const empty = join(folder, 'defaults')
@@ -37,7 +45,7 @@ DataDirectory "${join(folder, 'state')}"
 SocksPort 127.0.0.1:auto IsolateSOCKSAuth ExtendedErrors
 Log notice stdout
 __OwningControllerProcess ${process.pid}
-`)
+${service === undefined ? '' : `HiddenServiceDir "${join(folder, 'onion')}"\nHiddenServicePort ${service.virtualPort} 127.0.0.1:${service.port}\n`}`)
     const child = spawn('tor', ['-f', torrc, '--defaults-torrc', empty], { stdio: ['ignore', 'pipe', 'ignore'] })
     try {
       return new ClientTor(child, folder, await socksPortOf(child))
@@ -46,6 +54,11 @@ __OwningControllerProcess ${process.pid}
       rmSync(folder, { recursive: true, force: true })
       throw error
     }
+  }
+
+  /** The address of its own service. */
+  get onion(): string {
+    return readFileSync(join(this.#folder, 'onion', 'hostname'), 'utf8').trim()
   }
 
   async stop(): Promise<void> {

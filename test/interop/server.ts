@@ -19,6 +19,8 @@ export interface ServerOptions {
   readonly domain?: string
   /** The client torrc of a private Tor network; with it there is an onion domain, without it no tor. */
   readonly clientTorrc?: string
+  /** False: with a private network there is `domain` alone, which may have its own onion service. */
+  readonly onion?: boolean
   /** Further lines of the table of that domain, or else of the onion's. */
   readonly domainLines?: readonly string[]
   /** Further tables of the configuration. */
@@ -177,10 +179,10 @@ async function freePort(): Promise<number> {
   return port
 }
 
-function configurationFor({ domain, clientTorrc, domainLines = [], tables: more = '' }: ServerOptions, port: number): string {
+function configurationFor({ domain, clientTorrc, onion = true, domainLines = [], tables: more = '' }: ServerOptions, port: number): string {
   const tables = ['[log]\nlevel = "debug"']
-  if (clientTorrc !== undefined) tables.push(`[tor]\ntorrc = "${clientTorrc}"`, '[[domains]]\nname = "onion"')
-  else tables.push('[tor]\nenabled = false')
+  tables.push(clientTorrc === undefined ? '[tor]\nenabled = false' : `[tor]\ntorrc = "${clientTorrc}"`)
+  if (clientTorrc !== undefined && onion) tables.push('[[domains]]\nname = "onion"')
   if (domain !== undefined) tables.push(`[[domains]]\nname = "${domain}"`)
   tables[tables.length - 1] += domainLines.map((line) => `\n${line}`).join('')
   const served = domain ?? 'onion'

@@ -46,6 +46,16 @@ describe('XEP-0288: one stream for both directions', () => {
     assert.deepEqual([calls, network.called.length], [2, 2])
   })
 
+  test('two servers that call each other at once lose nothing by it, and bounce nothing', async () => {
+    const [capulet, montague] = [await serve(CAPULET), await serve(MONTAGUE)]
+    const calls = [[capulet.client, MONTAGUE], [montague.client, CAPULET]] as const
+    for (const [client, other] of calls) client.says(chat('', `juliet@${other}`, 'first').replace("from='' ", ''))
+    for (const [client] of calls) await hears(client, 'first')
+    for (const [client, other] of calls) client.says(chat('', `juliet@${other}`, 'later').replace("from='' ", ''))
+    for (const [client] of calls) await hears(client, 'later')
+    assert.deepEqual(calls.map(([client]) => client.heard()), [[], []])
+  })
+
   describe('as the side that calls', () => {
     /** A stream of Capulet's own, proved, and asked for both directions where it was offered. */
     async function calling(features: string): Promise<{ stream: Awaited<ReturnType<FakePeer['called']>>, client: TestClient, said: string }> {
@@ -105,13 +115,26 @@ describe('XEP-0288: one stream for both directions', () => {
       await asked.expect(/<db:verify /)
       client.says(chat('', `romeo@${MONTAGUE}`, '1').replace("from='' ", '')) // it waits: nothing is proved yet
       asked.send(`<db:verify from='${MONTAGUE}' to='${CAPULET}' id='${id}' type='valid'/>`)
+      stream.send(chat(`romeo@${MONTAGUE}`, `juliet@${CAPULET}`, '0'))
       await stream.expect(/<db:result [^>]*type='valid'\/><message [^>]*id='1'.*?<\/message>/)
       client.says(chat('', `romeo@${VERONA}`, '2').replace("from='' ", ''))
       client.says(chat('', `romeo@${MONTAGUE}`, '3').replace("from='' ", ''))
       await stream.expect(/^<message [^>]*id='3'/)
       assert.ok(network.called.includes(`${CAPULET} ${VERONA}`))
-      asked.send(`<db:result from='${MONTAGUE}' to='${CAPULET}' type='valid'/>`) // it had begun to prove itself
-      await asked.expect(/<\/stream:stream>/) // one stream is enough
+    })
+
+    test('XEP-0198 §3: nothing is said by it before it is known whether that is counted', async () => {
+      const montague = await fake(MONTAGUE)
+      const { client } = await serve(CAPULET)
+      const { stream, id } = await montague.call(network, MONTAGUE, CAPULET)
+      const opened = montague.opened(MONTAGUE)
+      stream.send(`${BIDI}<db:result from='${MONTAGUE}' to='${CAPULET}'>key</db:result>`)
+      const asked = await opened
+      await asked.expect(/<db:verify /)
+      client.says(chat('', `romeo@${MONTAGUE}`, '1').replace("from='' ", ''))
+      asked.send(`<db:verify from='${MONTAGUE}' to='${CAPULET}' id='${id}' type='valid'/>`)
+      stream.send("<enable xmlns='urn:xmpp:sm:3'/>")
+      await stream.expect(/<db:result [^>]*type='valid'\/><enabled [^>]*\/><message [^>]*id='1'.*?<\/message><r [^>]*\/>$/)
     })
 
     test('once that stream is over, a new one is opened for what is said next', async () => {
@@ -124,6 +147,8 @@ describe('XEP-0288: one stream for both directions', () => {
       await asked.expect(/<db:verify /)
       asked.send(`<db:verify from='${MONTAGUE}' to='${CAPULET}' id='${id}' type='valid'/>`)
       await stream.expect(/<db:result [^>]*type='valid'\/>/)
+      stream.send(chat(`romeo@${MONTAGUE}`, `juliet@${CAPULET}`, '0'))
+      await asked.expect(/<\/stream:stream>/) // one stream is enough
       const again = montague.opened(MONTAGUE)
       assert.match(await stream.send('</stream:stream>').rest(), /<\/stream:stream>/)
       client.says(chat('', `romeo@${MONTAGUE}`, '1').replace("from='' ", ''))

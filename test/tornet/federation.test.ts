@@ -5,50 +5,12 @@ import { NS_CLIENT, NS_DIALBACK, NS_SERVER, NS_STREAM } from '../../src/xmpp/nam
 import { ClientTor } from '../clients/client-tor.ts'
 import { dial } from '../clients/route.ts'
 import { XmlStream } from '../clients/xml-stream.ts'
-import { XmppClient } from '../clients/xmpp-client.ts'
-import { ServerProcess } from '../interop/server.ts'
 import { withoutTor } from '../tor/installed.ts'
 import { joinNetwork, type JoinedNetwork } from './joined.ts'
+import { Node, PATIENCE_MILLISECONDS } from './node.ts'
 
-const PASSWORD = 'wherefore art thou'
-const PATIENCE_MILLISECONDS = 90_000
 /** In shape what passes: a query of OTR. */
 const QUERY = '?OTRv23?'
-
-/** One of our servers as a process of its own, with its own tor, and somebody who has an account there. */
-class Node {
-  readonly server: ServerProcess
-  readonly onion: string
-  readonly client: XmppClient
-
-  private constructor(server: ServerProcess, onion: string, client: XmppClient) {
-    this.server = server
-    this.onion = onion
-    this.client = client
-  }
-
-  static async start(clientTorrc: string, name: string): Promise<Node> {
-    const server = await ServerProcess.start({ clientTorrc })
-    try {
-      const onion = await server.onionAddress()
-      await server.addAccount(name, PASSWORD)
-      const client = await XmppClient.login({
-        route: { host: '127.0.0.1', port: server.port }, security: 'starttls', jid: `${name}@${onion}/x`, password: PASSWORD, patience: PATIENCE_MILLISECONDS,
-      })
-      await client.roster() // RFC 6121 §3.1.6: who asks for it hears of subscriptions
-      await client.appear()
-      return new Node(server, onion, client)
-    } catch (error) {
-      await server.stop()
-      throw error
-    }
-  }
-
-  async stop(): Promise<void> {
-    this.client.cut()
-    await this.server.stop()
-  }
-}
 
 describe('two servers, onion to onion, each with its own tor', { skip: withoutTor }, () => {
   let network: JoinedNetwork
@@ -57,8 +19,8 @@ describe('two servers, onion to onion, each with its own tor', { skip: withoutTo
 
   before(async () => {
     network = await joinNetwork(process.env['SOTTO_TORNET'], console.log)
-    verona = await Node.start(network.clientTorrc, 'juliet')
-    mantua = await Node.start(network.clientTorrc, 'romeo')
+    verona = await Node.start({ clientTorrc: network.clientTorrc, name: 'juliet' })
+    mantua = await Node.start({ clientTorrc: network.clientTorrc, name: 'romeo' })
   }, { timeout: 300_000 })
 
   after(async () => {
@@ -67,8 +29,8 @@ describe('two servers, onion to onion, each with its own tor', { skip: withoutTo
     await network?.leave()
   }, { timeout: 60_000 })
 
-  const juliet = () => `juliet@${verona.onion}`
-  const romeo = () => `romeo@${mantua.onion}`
+  const juliet = () => verona.jid
+  const romeo = () => mantua.jid
   const isPresence = (type: string | undefined, from: () => string) => ({ name, attrs }: Element) =>
     name === 'presence' && attrs['type'] === type && `${attrs['from']}/`.startsWith(`${from()}/`)
   const isRefused = (id: string) => ({ attrs }: Element) => attrs['id'] === id && attrs['type'] === 'error'
