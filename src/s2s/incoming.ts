@@ -104,7 +104,7 @@ export class IncomingStream implements StreamOwner {
     const stream = this.#stream
     const domain = stream?.account?.domain
     if (stream === undefined || domain === undefined || !stream.negotiating) return
-    if (!this.#parts.occupancy.enter(domain)) throw new StreamError('resource-constraint')
+    if (!this.#parts.occupancy.enter(stream.domain, domain)) throw new StreamError('resource-constraint')
     stream.established(this)
     this.#prove(stream, domain, 'external')
   }
@@ -149,8 +149,8 @@ export class IncomingStream implements StreamOwner {
     streams.delete(this)
     const proved = [...this.#proved]
     this.#proved.clear()
-    for (const domain of proved) occupancy.leave(domain)
     if (stream === undefined || carrier === undefined) return
+    for (const domain of proved) occupancy.leave(stream.domain, domain)
     for (const domain of proved) this.#parts.release(stream.domain, domain, carrier, this.#cleanly || stream.endedByPeer)
     carrier.released()
   }
@@ -195,7 +195,7 @@ export class IncomingStream implements StreamOwner {
 
   #verified(stream: Stream, from: string, judgement: Judgement): void {
     const isNew = !this.#proved.has(from)
-    const answered = judgement === 'valid' && isNew && !this.#parts.occupancy.enter(from) ? NO_ROOM : judgement
+    const answered = judgement === 'valid' && isNew && !this.#parts.occupancy.enter(stream.domain, from) ? NO_ROOM : judgement
     if (answered === 'valid') {
       if (stream.negotiating) stream.established(this)
       stream.send(answer('result', stream.domain, from, 'valid'))
@@ -222,7 +222,7 @@ export class IncomingStream implements StreamOwner {
 
   #disprove(stream: Stream, domain: string): void {
     if (!this.#proved.delete(domain)) return
-    this.#parts.occupancy.leave(domain)
+    this.#parts.occupancy.leave(stream.domain, domain)
     if (this.#carrier !== undefined) this.#parts.release(stream.domain, domain, this.#carrier, false)
   }
 
