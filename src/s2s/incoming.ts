@@ -88,8 +88,8 @@ export class IncomingStream implements StreamOwner {
     const identity = domain === undefined ? undefined : this.#domains.get(domain)
     if (domain === undefined || identity === undefined) throw new StreamError('host-unknown')
     const claimed = from === undefined ? '' : domainOf(from)
-    // A restart is by the same server: what was agreed would be carried to another.
-    if (claimed === undefined || (this.#from !== undefined && claimed !== this.#from)) throw new StreamError('invalid-from')
+    // A restart is by the same server: what was agreed would be carried to another. Before TLS it need not say who it is.
+    if (claimed === undefined || ((this.#from ?? '') !== '' && claimed !== this.#from)) throw new StreamError('invalid-from')
     if (claimed !== '') this.#checkRuling(claimed)
     this.#from = claimed
     this.#judged = undefined
