@@ -80,7 +80,7 @@ describe('unlinked domains: the streams that one process opens for them', () => 
     assert.equal((received.tls as { servername?: string | false }).servername || remote, remote) // in the hello, for whoever is between
   }
 
-  test('the same onion is called on two circuits, by two streams, without a certificate, under keys that have nothing in common', async () => {
+  test('one onion, called by both: two circuits, two streams, two keys', async () => {
     const verona = onionAddress(createOnionKey().publicKey)
     const keys: Record<string, string> = {}
     const errands: Errand[] = []
