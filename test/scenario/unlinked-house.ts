@@ -47,8 +47,8 @@ export class UnlinkedHouse {
     this.#folder = folder
   }
 
-  /** `directResolver` is the port on loopback of who is asked for montague.lit. */
-  static async start(directResolver = 53): Promise<UnlinkedHouse> {
+  /** `directResolver` is the port on loopback of who is asked for montague.lit; `s2s` are further lines of that section. */
+  static async start(directResolver = 53, s2s = ''): Promise<UnlinkedHouse> {
     const folder = mkdtempSync(join(tmpdir(), 'sotto-unlinked-'))
     const now = { from: Date.now() - 86_400_000, to: Date.now() + 86_400_000 }
     const root = await Issued.root(now)
@@ -88,6 +88,7 @@ time_to_connect = "9s"
 authorities = "${join(folder, 'root.pem')}"
 resolvers = ["${RESOLVER}"]
 direct_resolvers = ["127.0.0.1:${directResolver}"]
+${s2s}
 `, Object.fromEntries(['juliet@capulet.lit', 'juliet@montague.lit', 'juliet@onion'].map((account) => [account, PASSWORD])))
     const tor = await TorStandIn.listen(join(scenario.runtime, 'tor-socks.sock'))
     return new UnlinkedHouse(scenario, tor, await pair('verona.lit'), folder)

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { after, before, describe, test } from 'node:test'
+import { after, afterEach, before, beforeEach, describe, test } from 'node:test'
 import type { TLSSocket } from 'node:tls'
 import { onionAddress } from '../../src/tor/onion-address.ts'
 import { createOnionKey } from '../../src/tor/onion-key.ts'
@@ -21,6 +21,42 @@ interface Way {
   /** The one that nobody may link to it, and one like that which is somebody else's. */
   readonly others: () => readonly [unlinked: string, stranger: string]
 }
+
+describe('unlinked domains: what is full at one is not at the other', () => {
+  const STREAMS = 8
+  let house: UnlinkedHouse
+
+  beforeEach(async () => { house = await UnlinkedHouse.start(53, `streams = ${STREAMS}`) })
+  afterEach(() => house.stop())
+
+  test('s2s.streams: those that others open', async () => {
+    const streams = await Promise.all(Array.from({ length: STREAMS }, () => house.scenario.raw(LISTENERS.servers)))
+    for (const stream of streams) await stream.send(header({ to: 'capulet.lit' })).expect(/<\/stream:features>/)
+    assert.match(await (await house.scenario.raw(LISTENERS.servers)).rest(), /<resource-constraint /)
+    const onion = (await house.scenario.rawOnion(0, 's2s')).send(header({ to: house.onion }))
+    await onion.expect(/<\/stream:features>/)
+    for (const stream of [...streams, onion]) stream.destroy()
+  })
+
+  test('s2s.streams: those that are opened to ask who somebody is', async () => {
+    const claim = async (local: string): Promise<{ stream: RawStream, errand: Promise<unknown> }> => {
+      const from = onionAddress(createOnionKey().publicKey)
+      const errand = house.tor.visited(from) // where nobody says a word
+      const stream = await (local === house.onion ? house.scenario.rawOnion(0, 's2s') : house.scenario.raw(LISTENERS.serversTls))
+      if (local !== house.onion) await stream.upgrade(local)
+      await stream.send(header({ to: local, from })).expect(/<\/stream:features>/)
+      stream.send(`<db:result from='${from}' to='${local}'>key</db:result>`)
+      return { stream, errand }
+    }
+    const claims = await Promise.all(Array.from({ length: STREAMS / 2 }, () => claim('capulet.lit')))
+    for (const { errand } of claims) await errand
+    const { stream } = await claim('capulet.lit')
+    assert.match((await stream.expect(/<db:result .*?<\/db:result>/))[0], /<resource-constraint /)
+    const onion = await claim(house.onion)
+    await onion.errand
+    for (const one of [...claims, onion, { stream }]) one.stream.destroy()
+  })
+})
 
 describe('unlinked domains: the streams that other servers open to one process', () => {
   let house: UnlinkedHouse
