@@ -26,7 +26,7 @@ import { CommandError } from './routing/command-error.ts'
 import type { ServedDomain } from './routing/domains.ts'
 import { NetworkDial, SERVER_PORT } from './s2s/dial.ts'
 import { Federation } from './s2s/federation.ts'
-import { Admission } from './stream/admission.ts'
+import { Admissions } from './stream/admission.ts'
 import type { StreamFeature } from './stream/feature.ts'
 import { Ingress, type Reception } from './stream/ingress.ts'
 import { Liveness } from './stream/liveness.ts'
@@ -110,7 +110,7 @@ function state({ tor, doors, backups }: { readonly tor?: Tor, readonly doors?: D
   const streams = [...doors?.liveness.streams ?? []].filter(({ negotiating }) => !negotiating)
   const onion = streams.filter(({ connection }) => connection.onion).length
   return {
-    clients: { onion, clearnet: streams.length - onion, refused: doors?.admission.refused ?? 0 },
+    clients: { onion, clearnet: streams.length - onion, refused: doors?.admissions.refused ?? 0 },
     servers: federation.counts,
     tor: tor?.status ?? { state: 'stopped' },
     backup: backups?.enabled === true ? { last: backups.list().at(-1)?.receipt } : undefined,
@@ -143,7 +143,7 @@ interface Doors {
   /** For clients and for servers. */
   readonly onions: readonly Ingress[]
   readonly liveness: Liveness
-  readonly admission: Admission
+  readonly admissions: Admissions
   /** The certificate of each domain, by its name. */
   readonly identities: ReadonlyMap<string, TlsIdentity>
   readonly certificates: CertificateWatch
@@ -159,23 +159,23 @@ async function buildDoors(house: House, runtime: string, federation: Federation)
     limits: config.limits, clock, log, liveness,
     turn: new WriteTurn(),
   }
-  const admission = new Admission(config.limits)
+  const admissions = new Admissions(config.limits)
   const serving = (names: readonly string[]): ReadonlyMap<string, TlsIdentity> =>
     new Map([...identities].filter(([{ label }]) => names.includes(label)).map(([{ name }, identity]) => [name, identity]))
   const reception: Reception = (domains) => new Visitor(domains)
   return {
-    liveness, admission,
+    liveness, admissions,
     identities: new Map([...identities].map(([{ name }, identity]) => [name, identity])),
     certificates: new CertificateWatch([...identities.values()], clock, log),
     listeners: config.listeners.map(({ kind, address, port, domains }) => {
       const listener = { kind, address: { host: address, port }, domains: serving(domains) }
       const isForServers = kind === 's2s' || kind === 's2s-tls'
-      return isForServers ? federation.ingress(listener, house.installation) : new Ingress(listener, settings, admission, reception)
+      return isForServers ? federation.ingress(listener, house.installation) : new Ingress(listener, settings, admissions, reception)
     }),
     onions: onionDomains(house).flatMap((domain, index) => {
       const kind = config.tor.control === '' ? 'onion' : 'onion-unnamed'
       const domains = serving([domain.label])
-      const forClients = new Ingress({ kind, address: { socket: onionSocket(runtime, 'c2s', index) }, domains }, settings, admission, reception)
+      const forClients = new Ingress({ kind, address: { socket: onionSocket(runtime, 'c2s', index) }, domains }, settings, admissions, reception)
       if (!config.s2s.enabled) return [forClients]
       const forServers = { kind, address: { socket: onionSocket(runtime, 's2s', index) }, domains } as const
       return [forClients, federation.ingress(forServers, house.installation)]

@@ -36,6 +36,7 @@ export function zoneLines(config: Config, options: DnsOptions): string[] {
     '; Where clients and servers find it (RFC 6120 §3.2.1, XEP-0368); the target "." says: not here.',
     ...Object.entries(SERVICES).flatMap(([kind, service]) => services(`_${service.name}._tcp.${domain}`, service.priority, host,
       open.filter((one) => one.kind === kind))),
+    ...uncalled(config, served, open),
     ...listeners.filter((one) => isLoopback(one.address)).map(({ address, port }) => (
       `; ${where(address, port)} is reached from this machine alone, so it is left out.`)),
     `; ${host} needs an A or AAAA record: this program does not know by which address others reach it.`,
@@ -78,6 +79,13 @@ function servedDomain({ domains }: Config, wanted: string | undefined): DomainCo
 function services(owner: string, priority: number, host: string, listeners: readonly ListenerConfig[]): string[] {
   const ports = [...new Set(listeners.map(({ port }) => port))]
   return ports.length === 0 ? [record(owner, 'SRV 0 0 0 .')] : ports.map((port) => record(owner, `SRV ${priority} 5 ${port} ${host}`))
+}
+
+/** Who calls others is called back by those that ask whether it was him (XEP-0220). */
+function uncalled({ s2s }: Config, { federation }: DomainConfig, open: readonly ListenerConfig[]): string[] {
+  const isCalled = open.some(({ kind }) => kind === 's2s' || kind === 's2s-tls')
+  return isCalled || !s2s.enabled || federation === 'refuse' ? []
+    : ['; No listener for servers ("s2s", "s2s-tls") is open: they cannot call it, and many hear nobody whom they cannot call back.']
 }
 
 function keys(certificate: X509Certificate, host: string, listeners: readonly ListenerConfig[]): string[] {

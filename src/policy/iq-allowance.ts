@@ -60,14 +60,14 @@ export class IqAllowance {
     if (rebuilt === undefined) return ITEM_NOT_FOUND
     // The server answers for its accounts: that answer is no stanza that comes by here.
     if (!envelope.to.isBare || !this.#isForThisServer(envelope)) {
-      this.#outstanding.expect(envelope.from, envelope.to, id, { question, payload: rebuilt })
+      this.#outstanding.expect(this.#domains.sideOf(envelope), envelope.from, envelope.to, id, { question, payload: rebuilt })
     }
     return { deliver: [rebuild(envelope, 'get', rebuilt)] }
   }
 
   #judgeResult(envelope: Envelope): Verdict {
     const { element: stanza, from, to } = envelope
-    const asked = this.#outstanding.settle(from, to, stanza.attrs['id'] ?? '')
+    const asked = this.#outstanding.settle(this.#domains.sideOf(envelope), from, to, stanza.attrs['id'] ?? '')
     if (asked === undefined) return DROP
     const [payload] = stanza.elements()
     if (payload === undefined) return { deliver: [rebuild(envelope, 'result')] }
@@ -76,7 +76,7 @@ export class IqAllowance {
   }
 
   #judgeError(envelope: Envelope): Verdict {
-    this.#outstanding.settle(envelope.from, envelope.to, envelope.element.attrs['id'] ?? '')
+    this.#outstanding.settle(this.#domains.sideOf(envelope), envelope.from, envelope.to, envelope.element.attrs['id'] ?? '')
     return { deliver: [rebuildError(envelope)] }
   }
 }

@@ -14,11 +14,12 @@ import { rebuildError } from './rebuild-error.ts'
 import type { Refusals } from './refusals.ts'
 import { rebuild } from './shapes.ts'
 
-type Needed = Pick<Host, 'audience' | 'clock' | 'router'>
+type Needed = Pick<Host, 'audience' | 'clock' | 'domains' | 'router'>
 
 /** Which messages pass, and in what form: a valid OTR body with allowed children, or allowed children alone. */
 export class MessageJudgement {
   readonly #audience: Host['audience']
+  readonly #domains: Host['domains']
   readonly #router: Host['router']
   readonly #audit: OtrAudit | undefined
   readonly #settings: OtrSettings
@@ -28,9 +29,10 @@ export class MessageJudgement {
 
   /** @param audit undefined where nothing is audited */
   constructor(
-    { audience, clock, router }: Needed, settings: OtrSettings, refusals: Refusals, audit: OtrAudit | undefined,
+    { audience, clock, domains, router }: Needed, settings: OtrSettings, refusals: Refusals, audit: OtrAudit | undefined,
   ) {
     this.#audience = audience
+    this.#domains = domains
     this.#router = router
     this.#audit = audit
     this.#settings = settings
@@ -54,7 +56,7 @@ export class MessageJudgement {
   }
 
   #judgeBody(envelope: Envelope, body: string): Verdict {
-    const conversation = conversationOf(envelope)
+    const conversation = this.#conversation(envelope)
     const keys = body.startsWith('?OTR') ? this.#knownKeys.of(conversation.from, conversation.to) : undefined
     const classified = classify(body, this.#settings, keys)
     if (classified.kind === 'fragment') {
@@ -81,8 +83,15 @@ export class MessageJudgement {
   #giveUp(first: Envelope): void {
     const verdict = this.#refusals.unencrypted(first)
     if (!(verdict instanceof StanzaError)) return
-    const { element: message, from, to } = first
+    const { element: message, from, to, origin } = first
+    if (origin === 'client') return this.#router.bounce(first, verdict)
     this.#router.forward(new Envelope(errorReply(message, verdict, to, from), to, from, true, 'server', undefined))
+  }
+
+  #conversation(envelope: Envelope): Conversation {
+    const { from, to } = envelope
+    const side = this.#domains.sideOf(envelope)
+    return { from: `${side} ${from}`, to: to.toString(), sender: `${side} ${from.bare}` }
   }
 
   /** A whole message, and the stanzas that carry it. */
@@ -113,8 +122,4 @@ function withBody(envelope: Envelope, body: string): Element {
 /** RFC 6121 §5.2.2: an unknown type counts as normal, the default. */
 function typeOf({ type }: Envelope): string | undefined {
   return type === 'chat' || type === 'headline' ? type : undefined
-}
-
-function conversationOf({ from, to }: Envelope): Conversation {
-  return { from: from.toString(), to: to.toString(), sender: from.bare.toString() }
 }

@@ -24,7 +24,7 @@ export class OtrAudit {
 
   /** False where the message is surely a forgery. */
   passes(envelope: Envelope, message: Encoded): boolean {
-    const side = this.#side(envelope)
+    const side = this.#domains.sideOf(envelope)
     const [from, to] = [envelope.from.bare.toString(), envelope.to.bare.toString()]
     if (message.type === 'data') this.counters.add('data')
     const findings = this.#data.note({ from: `${side} ${from}`, to: `${side} ${to}` }, message)
@@ -33,11 +33,5 @@ export class OtrAudit {
     const verdict = this.#exchanges.judge(`${side} ${envelope.from} ${to}`, message)
     if (verdict !== undefined) this.counters.add(`exchange-${verdict}`)
     return verdict !== 'forged'
-  }
-
-  /** Between two domains of ours that are not linked everything is said twice, once on each side. */
-  #side({ origin, from, to }: Envelope): string {
-    if (origin !== 'client') return to.domain
-    return this.#domains.links(from.domain, to.domain) ? '' : from.domain
   }
 }

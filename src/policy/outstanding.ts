@@ -24,15 +24,16 @@ interface Entry extends Asked {
  */
 export class Outstanding {
   readonly #clock: Clock
-  /** By the account that asks, then by addresses and id. */
+  /** By the account that asks, on that side, then by addresses and id. */
   readonly #senders = new Map<string, Map<string, Entry>>()
 
   constructor(clock: Clock) {
     this.#clock = clock
   }
 
-  expect(from: Jid, to: Jid, id: string, asked: Asked): void {
-    const sender = from.bare.toString()
+  /** `side`: see ServedDomains. */
+  expect(side: string, from: Jid, to: Jid, id: string, asked: Asked): void {
+    const sender = `${side} ${from.bare}`
     const entries = this.#senders.get(sender) ?? new Map<string, Entry>()
     this.#senders.delete(sender)
     if (this.#senders.size >= MOST_SENDERS) forgetFirst(this.#senders)
@@ -44,8 +45,8 @@ export class Outstanding {
   }
 
   /** The request that an answer from `from` to `to` belongs to, which has then had its answer. */
-  settle(from: Jid, to: Jid, id: string): Asked | undefined {
-    const sender = to.bare.toString()
+  settle(side: string, from: Jid, to: Jid, id: string): Asked | undefined {
+    const sender = `${side} ${to.bare}`
     const entries = this.#senders.get(sender)
     const name = entryName(to, from, id)
     const entry = entries?.get(name)

@@ -1,4 +1,5 @@
 import type { DomainConfig } from '../config/schema.ts'
+import type { Envelope } from './envelope.ts'
 
 /** A domain that this server serves, with its real name. */
 export interface ServedDomain {
@@ -32,6 +33,15 @@ export class ServedDomains {
     if (target === undefined || from === to) return target !== undefined
     const source = this.#byName.get(from)
     return source === undefined || isNamedByKey(source) === isNamedByKey(target)
+  }
+
+  /**
+   * Whose server it is that sees the stanza now, where between domains that are not linked one process sees it twice, as
+   * it leaves and as it arrives; '' where it never leaves. For those who remember what was said.
+   */
+  sideOf({ origin, from, to }: Pick<Envelope, 'origin' | 'from' | 'to'>): string {
+    if (origin !== 'client') return to.domain
+    return this.links(from.domain, to.domain) ? '' : from.domain
   }
 
   get(name: string): ServedDomain | undefined {

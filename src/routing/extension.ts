@@ -234,7 +234,7 @@ export interface StanzaRouter {
    * policy has not seen.
    */
   forward(envelope: Envelope): void
-  /** A stanza of ours that `Remote` took was not delivered: its sender is told, unless it is an answer itself. */
+  /** A stanza of a client of ours, or one that `Remote` took, was not delivered: its sender is told, unless it is an answer. */
   bounce(envelope: Envelope, error: StanzaError): void
 }
 

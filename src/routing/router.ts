@@ -84,13 +84,17 @@ export class Router implements StanzaRouter {
   }
 
   readonly #leave = (envelope: Envelope): void => {
-    if (envelope.from.local === '' || !this.#domains.serves(envelope.from.domain)) return this.#route(envelope)
+    const { from, origin } = envelope
+    // A domain of ours that is not linked to the addressee's is another server: its rules were asked where it left.
+    if (from.local === '' || origin === 'remote' || !this.#domains.serves(from.domain)) return this.#route(envelope)
     this.#judge(this.#tables.outgoing[envelope.kind], 0, envelope, this.#route)
   }
 
   readonly #route = (envelope: Envelope): void => {
     if (!envelope.directed && envelope.kind === 'presence') return this.#broadcast(envelope)
-    if (this.#domains.links(envelope.from.domain, envelope.to.domain)) {
+    const { from, to, origin } = envelope
+    // What came from another server has arrived, even if that was a domain of ours: nothing is sent the same way twice.
+    if (this.#domains.links(from.domain, to.domain) || (origin === 'remote' && this.#domains.serves(to.domain))) {
       return this.#judge(this.#tables.incoming[envelope.kind], 0, envelope, this.#arrive)
     }
     const { remote } = this.#tables
@@ -157,9 +161,9 @@ export class Router implements StanzaRouter {
   }
 
   /** Back to the sender; what cannot reach it is dropped, as a reply has no reply. */
-  #reply({ session, from, to }: Envelope, reply: Element): void {
+  #reply({ session, origin, from, to }: Envelope, reply: Element): void {
     if (session !== undefined) return session.send(reply)
-    if (this.#domains.serves(from.domain)) return this.#sessions.get(from)?.send(reply)
+    if (origin !== 'remote' && this.#domains.serves(from.domain)) return this.#sessions.get(from)?.send(reply)
     this.#guarded(() => this.#tables.remote?.send(new Envelope(reply, to, from, true, 'server', undefined)))
   }
 

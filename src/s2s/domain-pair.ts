@@ -51,6 +51,10 @@ export class DomainPair implements StreamWatcher {
     this.#verifications = new Verifications(parts.stream.clock, parts.limits.time_to_connect)
   }
 
+  get local(): string {
+    return this.#pair.local
+  }
+
   get remote(): string {
     return this.#pair.remote
   }

@@ -9,7 +9,7 @@ import type { TlsIdentity } from '../net/tls.ts'
 import type { ServedDomains } from '../routing/domains.ts'
 import type { Extension } from '../routing/extension.ts'
 import type { Installation } from '../routing/installation.ts'
-import { Admission } from '../stream/admission.ts'
+import { Admissions } from '../stream/admission.ts'
 import { Ingress, type IngressSettings } from '../stream/ingress.ts'
 import { Liveness } from '../stream/liveness.ts'
 import { WriteTurn } from '../stream/outbox.ts'
@@ -45,7 +45,7 @@ export class Federation implements Lifetime {
   readonly #secrets = new DialbackSecrets()
   readonly #liveness: Liveness
   readonly #turn = new WriteTurn()
-  readonly #admission: Admission
+  readonly #admissions: Admissions
   readonly #occupancy: Occupancy
   readonly #incoming = new Set<IncomingStream>()
   readonly #judge: (connection: Connection) => Judged
@@ -58,7 +58,7 @@ export class Federation implements Lifetime {
     this.#parts = parts
     this.#liveness = new Liveness(clock)
     // Servers and clients do not take each other's places.
-    this.#admission = new Admission({ ...limits, streams: s2s.streams })
+    this.#admissions = new Admissions({ ...limits, streams: s2s.streams })
     this.#occupancy = new Occupancy(s2s.streams_per_domain)
     const authorities = trustedAuthorities(s2s.authorities)
     this.#judge = (connection) => judge(connection.peerChain(), { authorities, now: clock.now() })
@@ -95,12 +95,12 @@ export class Federation implements Lifetime {
     }
     // Those who call end what they do not use; we wait for longer, so that no stanza crosses our farewell.
     const stream = { ...this.#settings(2 * limits.idle_close), rate: limits.rate, features: [...serverFeatures(), ...streamFeatures.server] }
-    return new Ingress(settings, stream, this.#admission, (domains) => new IncomingStream(domains, parts))
+    return new Ingress(settings, stream, this.#admissions, (domains) => new IncomingStream(domains, parts))
   }
 
   /** Streams of others to us, ways of ours to others, and how often there was no place for a stream. */
   get counts(): { readonly incoming: number, readonly outgoing: number, readonly refused: number } {
-    return { incoming: this.#incoming.size, outgoing: this.#outgoing?.size ?? 0, refused: this.#admission.refused }
+    return { incoming: this.#incoming.size, outgoing: this.#outgoing?.size ?? 0, refused: this.#admissions.refused }
   }
 
   /** The operator's rulings changed: what they do not allow ends. */

@@ -90,8 +90,8 @@ export class IncomingStream implements StreamOwner {
     const identity = domain === undefined ? undefined : this.#domains.get(domain)
     if (domain === undefined || identity === undefined) throw new StreamError('host-unknown')
     const claimed = from === undefined ? '' : domainOf(from)
-    // A restart is by the same server: what was agreed would be carried to another.
-    if (claimed === undefined || (this.#from !== undefined && claimed !== this.#from)) throw new StreamError('invalid-from')
+    // A restart is by the same server: what was agreed would be carried to another. Before TLS it need not say who it is.
+    if (claimed === undefined || ((this.#from ?? '') !== '' && claimed !== this.#from)) throw new StreamError('invalid-from')
     if (claimed !== '') this.#checkRuling(claimed)
     this.#from = claimed
     this.#judged = undefined
@@ -106,7 +106,7 @@ export class IncomingStream implements StreamOwner {
     const stream = this.#stream
     const domain = stream?.account?.domain
     if (stream === undefined || domain === undefined || !stream.negotiating) return
-    if (!this.#parts.occupancy.enter(domain)) throw new StreamError('resource-constraint')
+    if (!this.#parts.occupancy.enter(stream.domain, domain)) throw new StreamError('resource-constraint')
     stream.established(this)
     this.#prove(stream, domain, 'external')
   }
@@ -152,8 +152,8 @@ export class IncomingStream implements StreamOwner {
     const proved = [...this.#proved]
     this.#proved.clear()
     this.#unanswered.clear()
-    for (const domain of proved) occupancy.leave(domain)
     if (stream === undefined || carrier === undefined) return
+    for (const domain of proved) occupancy.leave(stream.domain, domain)
     for (const domain of proved) this.#parts.release(stream.domain, domain, carrier, this.#cleanly || stream.endedByPeer)
     carrier.released()
   }
@@ -198,7 +198,7 @@ export class IncomingStream implements StreamOwner {
 
   #verified(stream: Stream, from: string, judgement: Judgement): void {
     const isNew = !this.#proved.has(from)
-    const answered = judgement === 'valid' && isNew && !this.#parts.occupancy.enter(from) ? NO_ROOM : judgement
+    const answered = judgement === 'valid' && isNew && !this.#parts.occupancy.enter(stream.domain, from) ? NO_ROOM : judgement
     if (answered === 'valid') {
       if (stream.negotiating) stream.established(this)
       stream.send(answer('result', stream.domain, from, 'valid'))
@@ -235,7 +235,7 @@ export class IncomingStream implements StreamOwner {
   #disprove(stream: Stream, domain: string): void {
     this.#unanswered.delete(domain)
     if (!this.#proved.delete(domain)) return
-    this.#parts.occupancy.leave(domain)
+    this.#parts.occupancy.leave(stream.domain, domain)
     if (this.#carrier !== undefined) this.#parts.release(stream.domain, domain, this.#carrier, false)
   }
 

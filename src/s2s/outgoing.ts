@@ -1,6 +1,7 @@
 import type { ServedDomains } from '../routing/domains.ts'
 import type { Envelope } from '../routing/envelope.ts'
 import type { Remote } from '../routing/extension.ts'
+import { isUnderOnion } from '../xmpp/domainpart.ts'
 import type { StanzaError } from '../xmpp/stanza-error.ts'
 import { StreamError } from '../xmpp/stream-error.ts'
 import type { Carrier } from './carrier.ts'
@@ -86,11 +87,18 @@ export class Outgoing implements Remote {
   #pair(local: string, remote: string, most: number): DomainPair | undefined {
     const name = `${local} ${remote}`
     const known = this.#pairs.get(name)
-    if (known !== undefined || this.#pairs.size >= most) return known
+    if (known !== undefined || this.#pairsBeside(local) >= most) return known
     const pair: DomainPair = new DomainPair({ local, remote }, this.#parts, () => {
       if (this.#pairs.get(name) === pair) this.#pairs.delete(name)
     })
     this.#pairs.set(name, pair)
     return pair
+  }
+
+  /** An onion and the domains with DNS names do not take each other's room: that would show that they are one server. */
+  #pairsBeside(local: string): number {
+    let count = 0
+    for (const pair of this.#pairs.values()) if (isUnderOnion(pair.local) === isUnderOnion(local)) count++
+    return count
   }
 }

@@ -1,10 +1,35 @@
 import type { Limits } from '../config/schema.ts'
+import { isUnderOnion } from '../xmpp/domainpart.ts'
 
 /** A place that was given to a stream; it must be given back once. */
 export interface Place {
   /** The peer has proved who it is: the places of those who have not are scarcer. */
   loggedIn(): void
   leave(): void
+}
+
+/**
+ * The places of one kind of stream: as many for an onion that no DNS name leads to as for all other domains. What is full
+ * at one is not at the other, so that nobody can fill the one and see by the other that they are one server.
+ */
+export class Admissions {
+  readonly #named: Admission
+  readonly #keyed: Admission
+
+  constructor(limits: Limits) {
+    this.#named = new Admission(limits)
+    this.#keyed = new Admission(limits)
+  }
+
+  /** Of a listener for those domains. */
+  of(domains: ReadonlyMap<string, unknown>): Admission {
+    return [...domains.keys()].every(isUnderOnion) ? this.#keyed : this.#named
+  }
+
+  /** How often there was no place. */
+  get refused(): number {
+    return this.#named.refused + this.#keyed.refused
+  }
 }
 
 /**

@@ -7,7 +7,7 @@ import { serialize } from '../xml/serialize.ts'
 import { domainpart } from '../xmpp/domainpart.ts'
 import { StreamError } from '../xmpp/stream-error.ts'
 import { STREAM_END, streamHeader } from '../xmpp/stream-header.ts'
-import type { Admission, Place } from './admission.ts'
+import type { Admission, Admissions, Place } from './admission.ts'
 import { tlsProtocol } from './starttls.ts'
 import { Stream, type StreamOwner, type StreamSettings } from './stream.ts'
 
@@ -34,10 +34,10 @@ export class Ingress {
   readonly #listener: Listener
   readonly #refusal: string
 
-  constructor(settings: IngressSettings, stream: StreamSettings, admission: Admission, reception: Reception) {
+  constructor(settings: IngressSettings, stream: StreamSettings, admissions: Admissions, reception: Reception) {
     this.#settings = settings
     this.#stream = stream
-    this.#admission = admission
+    this.#admission = admissions.of(settings.domains)
     this.#reception = reception
     const { contentNamespace } = stream
     this.#refusal = streamHeader({ contentNamespace })

@@ -64,6 +64,29 @@ describe('sotto dns', () => {
     ])
   })
 
+  test('servers are led to the ports that are for them, and find the key of the certificate there, too', async () => {
+    await selfSignedFiles(join(folder, 'data', 'certificates'), 'capulet.lit', 'capulet.lit', Date.now())
+    const listeners = LISTENERS + '[[listeners]]\nkind = "s2s"\naddress = "192.0.2.1"\nport = 5269\n[[listeners]]\nkind = "s2s"\naddress = "2001:db8::1"\n'
+      + 'port = 5269\n[[listeners]]\nkind = "s2s-tls"\naddress = "192.0.2.1"\nport = 5270\n[[listeners]]\nkind = "s2s"\nport = 6269\n'
+    const text = `[[domains]]\nname = "capulet.lit"\n${listeners}`
+    const records = zone(text)
+    assert.deepEqual(records.slice(2, 4), [
+      '_xmpps-server._tcp.capulet.lit. SRV 5 5 5270 capulet.lit.', '_xmpp-server._tcp.capulet.lit. SRV 10 5 5269 capulet.lit.',
+    ])
+    assert.deepEqual(records.filter((one) => one.includes('TLSA')).map((one) => one.slice(0, one.indexOf(' '))),
+      ['443', '5222', '5269', '5270'].map((port) => `_${port}._tcp.capulet.lit.`))
+    assert.ok(lines(text).includes('; 127.0.0.1:6269 is reached from this machine alone, so it is left out.'))
+    rmSync(join(folder, 'data'), { recursive: true })
+  })
+
+  test('whoever calls other servers and cannot be called by them is told so', () => {
+    const isTold = (text: string): boolean => lines(`[[domains]]\nname = "capulet.lit"\n${text}`).some((line) => /^; No listener for servers/.test(line))
+    assert.ok(isTold(LISTENERS))
+    assert.ok(isTold(`${LISTENERS}[[listeners]]\nkind = "s2s"\nport = 5269\n`)) // of this machine alone
+    for (const more of ['[[listeners]]\nkind = "s2s-tls"\naddress = "::"\nport = 5270\n', '[s2s]\nenabled = false\n']) assert.ok(!isTold(LISTENERS + more))
+    assert.ok(!isTold(`federation = "refuse"\n${LISTENERS}`))
+  })
+
   test('names are written in A-labels, the target is the domain itself by default', () => {
     const [first] = zone(`[[domains]]\nname = "bücher.lit"\n${LISTENERS}`)
     assert.equal(first, '_xmpps-client._tcp.xn--bcher-kva.lit. SRV 5 5 443 xn--bcher-kva.lit.')

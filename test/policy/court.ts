@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { requireOtr } from '../../src/policy/require-otr.ts'
+import { ServedDomains } from '../../src/routing/domains.ts'
 import { Envelope, type Origin } from '../../src/routing/envelope.ts'
 import { DROP, type Audience, type Rule } from '../../src/routing/extension.ts'
 import { serialize } from '../../src/xml/serialize.ts'
@@ -33,14 +34,18 @@ export function body(text: string): string {
 /** Everybody's house: the policy keeps nothing in it. */
 const HOUSE = new TestHouse()
 
+/** capulet.lit and montague.lit in one process, as if the latter were an onion: nobody is to link the two. */
+export const UNLINKED = new ServedDomains(HOUSE.installation.host.domains.all().map((domain) => (
+  domain.name === 'montague.lit' ? { ...domain, onionAddress: domain.name } : domain)))
+
 /** A policy of its own. Juliet and the Nurse live here, Romeo at verona.example. */
 export class Court {
   readonly clock = new TestClock(Date.UTC(1999, 0, 4))
   readonly #rule: Rule
 
-  constructor(audience: Pick<Audience, 'sees' | 'follows'> = HOUSE.installation.host.audience) {
+  constructor(audience: Pick<Audience, 'sees' | 'follows'> = HOUSE.installation.host.audience, domains = HOUSE.installation.host.domains) {
     const { host } = HOUSE.installation
-    const [rule] = requireOtr.install({ ...host, audience: { ...host.audience, ...audience }, clock: this.clock }).policy ?? []
+    const [rule] = requireOtr.install({ ...host, audience: { ...host.audience, ...audience }, domains, clock: this.clock }).policy ?? []
     assert.ok(rule)
     this.#rule = rule
   }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { Court, DROPPED, JULIET, PLAIN, ROMEO, UNAVAILABLE } from './court.ts'
+import { Court, DROPPED, JULIET, PLAIN, ROMEO, UNAVAILABLE, UNLINKED } from './court.ts'
 
 const SHA1 = '0beec7b5ea3f0fdbc95d0dd47f3c5bc275da8a33'
 const PNG = Buffer.from('89504e470d0a1a0a0000000d', 'hex').toString('base64')
@@ -187,10 +187,18 @@ describe('IQs for this server', () => {
   })
 
   test('to a client, a domain served beside its own is another server', () => {
-    const court = new Court()
+    const court = new Court(undefined, UNLINKED)
     assert.equal(court.judge(set, JULIET, 'montague.lit', 'client'), UNAVAILABLE)
     assert.equal(court.judge(get(PING), JULIET, 'montague.lit', 'client'), get(PING))
     assert.equal(court.judge(result(''), 'montague.lit', JULIET, 'remote'), result(''))
+  })
+
+  test('between unlinked domains question and answer are judged twice, as they leave and as they arrive', () => {
+    const court = new Court(undefined, UNLINKED)
+    const romeo = 'romeo@montague.lit/orchard'
+    for (const origin of ['client', 'remote'] as const) assert.equal(court.judge(get(PING), JULIET, romeo, origin), get(PING))
+    for (const origin of ['client', 'remote'] as const) assert.equal(court.judge(result(''), romeo, JULIET, origin), result(''))
+    for (const origin of ['client', 'remote'] as const) assert.equal(court.judge(result(''), romeo, JULIET, origin), DROPPED)
   })
 
   test('other servers may ask it what they like, and answer it', () => {

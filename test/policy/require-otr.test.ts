@@ -3,7 +3,7 @@ import { describe, test } from 'node:test'
 import { requireOtr } from '../../src/policy/require-otr.ts'
 import { TestHouse, WITHOUT_POLICY } from '../house.ts'
 import { bodyOf, sequenceVectors } from '../otr/vectors.ts'
-import { body, Court, DATA, DROPPED, message, PLAIN, REFUSED, REFUSED_REMOTE, ROMEO } from './court.ts'
+import { body, Court, DATA, DROPPED, JULIET, message, PLAIN, REFUSED, REFUSED_REMOTE, ROMEO, UNLINKED } from './court.ts'
 
 const ERROR = '?OTR Error: You transmitted an unreadable encrypted message.'
 const TAGGED = 'hello \t  \t\t\t\t \t \t \t    \t\t  \t '
@@ -251,6 +251,18 @@ describe('fragments', () => {
     assert.equal(court.client(message(body(second))), 'held')
     court.client(message(body(PLAIN)))
     assert.equal(court.client(message(body(third))), REFUSED)
+  })
+
+  test('between unlinked domains are held twice, as they leave and as they arrive: one message does not break the other', () => {
+    const court = new Court(undefined, UNLINKED)
+    const [leaves, arrives] = (['client', 'remote'] as const).map((origin) => (
+      (text: string) => court.judge(message(body(text)), JULIET, 'romeo@montague.lit', origin)))
+    for (const text of series.slice(0, -1)) {
+      assert.equal(leaves?.(text), 'held')
+      assert.equal(arrives?.(text), 'held')
+    }
+    const whole = series.map((text) => message(body(text))).join('')
+    for (const judge of [leaves, arrives]) assert.equal(judge?.(series.at(-1) ?? ''), whole)
   })
 })
 

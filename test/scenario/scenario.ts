@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { connect, type NetConnectOpts, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { connect as connectTls } from 'node:tls'
+import { connect as connectTls, type ConnectionOptions } from 'node:tls'
 import { loadConfig } from '../../src/config/load.ts'
 import { runtimeDirectory } from '../../src/config/runtime-directory.ts'
 import type { Announcer } from '../../src/operate/console.ts'
@@ -133,10 +133,10 @@ export class RawStream {
     return this
   }
 
-  /** The TLS handshake alone. */
-  async upgrade(servername: string): Promise<void> {
+  /** The TLS handshake alone; `options` are those of who calls, e.g. its certificate. */
+  async upgrade(servername: string, options: ConnectionOptions = {}): Promise<void> {
     this.#socket.removeAllListeners()
-    const socket = connectTls({ socket: this.#socket, servername, rejectUnauthorized: false })
+    const socket = connectTls({ ...options, socket: this.#socket, servername, rejectUnauthorized: false })
     this.#socket = socket
     this.#listen(socket)
     await once(socket, 'secureConnect')
@@ -162,6 +162,11 @@ export class RawStream {
 
   destroy(): void {
     this.#socket.destroy()
+  }
+
+  /** For another owner; nothing that comes from now on is heard here. */
+  release(): Socket {
+    return this.#socket.removeAllListeners().on('error', () => {})
   }
 
   #listen(socket: Socket): void {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { configSchema, type Limits } from '../../src/config/schema.ts'
-import { Admission } from '../../src/stream/admission.ts'
+import { Admission, Admissions } from '../../src/stream/admission.ts'
 
 function limits(changed: Partial<Limits>): Limits {
   return { ...configSchema.parse({}).limits, ...changed }
@@ -41,5 +41,17 @@ describe('how many streams there may be', () => {
     place?.leave()
     assert.notEqual(admission.enter('circuit 1'), undefined)
     assert.equal(admission.enter('circuit 1'), undefined)
+  })
+
+  test('an onion that no DNS name leads to has places of its own; a listener that names both has those of the others', () => {
+    const admissions = new Admissions(limits({ streams: 1 }))
+    const onion = `${'a'.repeat(56)}.onion`
+    const of = (...domains: string[]): Admission => admissions.of(new Map(domains.map((domain) => [domain, undefined])))
+    assert.equal(of('capulet.lit'), of('montague.lit', onion))
+    for (const admission of [of('capulet.lit'), of(onion)]) {
+      assert.notEqual(admission.enter('circuit 1'), undefined)
+      assert.equal(admission.enter('circuit 2'), undefined)
+    }
+    assert.equal(admissions.refused, 2)
   })
 })
