@@ -31,9 +31,10 @@ export async function askPassword(keyboard: Keyboard, { repeated }: { readonly r
 export function ask(
   { input, questions }: Keyboard, question: string, { echo }: { readonly echo: boolean },
 ): Promise<string> {
-  questions.write(question)
   const silence = new Writable({ write: (_chunk, _encoding, done) => done() })
   const lines = createInterface({ input, output: echo ? questions : silence, terminal: true, historySize: 0 })
+  // Not before: until then the terminal itself shows what is typed.
+  questions.write(question)
   return new Promise<string>((resolve, reject) => {
     lines.once('line', resolve)
     lines.once('close', () => reject(new CommandError('bad-input', 'nothing was entered')))
