@@ -2,10 +2,13 @@ import { existsSync, mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { Accounts } from './auth/accounts.ts'
 import { Credentials } from './auth/credentials.ts'
-import { openStorageKey, readPassphrase, type StorageKeySource } from './auth/storage-key.ts'
+import { OnionKeys } from './auth/onion-keys.ts'
+import { passphraseSource, type Surroundings } from './auth/passphrase.ts'
+import { openStorageKey, type StorageKeySource } from './auth/storage-key.ts'
 import { RESTORE_MARK } from './backup/restoring.ts'
 import { legacySession } from './c2s/bind.ts'
 import type { Clock } from './clock.ts'
+import { makeMemoryDirectory } from './config/runtime-directory.ts'
 import type { Config } from './config/schema.ts'
 import { extensions } from './extensions.ts'
 import type { LeveledLog, Log } from './log.ts'
@@ -20,7 +23,6 @@ import { DomainList } from './s2s/domain-list.ts'
 import { openDatabase, type Database } from './store/database.ts'
 import { DataLock } from './store/lock.ts'
 import { StoreError } from './store/store-error.ts'
-import { loadOrCreateOnionKey } from './tor/onion-key.ts'
 
 /**
  * The house without its doors: the store, the accounts and every extension, but neither network nor tor. The server
@@ -38,12 +40,21 @@ export interface House {
   /** Which remote domains there may be streams with. */
   readonly remoteDomains: DomainList
   readonly installation: Installation
+  readonly onionKeys: OnionKeys
+  /** Changes the storage key, and the passphrase where one is given. @throws StoreError, SealBroken */
+  rotateKey(passphrase?: string): Promise<void>
   /** Writes what is not written yet and gives the data directory back; a second time it does nothing. */
   close(): void
 }
 
-/** Opens it; `more` are extensions that only the caller can make. @throws StoreError, TorError for a broken onion key */
-export async function openHouse(config: Config, clock: Clock, log: LeveledLog, more: readonly Extension[] = []): Promise<House> {
+/**
+ * Opens it; `more` are extensions that only the caller can make.
+ *
+ * @throws StoreError, TorError for a broken onion key, ConfigError where no passphrase is to be had
+ */
+export async function openHouse(
+  config: Config, clock: Clock, log: LeveledLog, more: readonly Extension[] = [], surroundings: Surroundings = NOBODY,
+): Promise<House> {
   const { data } = config.files
   mkdirSync(data, { recursive: true, mode: 0o700 })
   const lock = new DataLock(data)
@@ -51,7 +62,7 @@ export async function openHouse(config: Config, clock: Clock, log: LeveledLog, m
     refuseHalfRestored(data)
     const database = openDatabase(join(data, 'sotto.db'))
     try {
-      return await furnish(config, clock, log, more, database, lock)
+      return await furnish(config, clock, log, more, surroundings, database, lock)
     } catch (error) {
       database.close()
       throw error
@@ -63,10 +74,16 @@ export async function openHouse(config: Config, clock: Clock, log: LeveledLog, m
 }
 
 async function furnish(
-  config: Config, clock: Clock, log: LeveledLog, more: readonly Extension[], database: Database, lock: DataLock,
+  config: Config, clock: Clock, log: LeveledLog, more: readonly Extension[], surroundings: Surroundings, database: Database, lock: DataLock,
 ): Promise<House> {
-  const key = await openStorageKey(database, keySource(config))
-  const domains = new ServedDomains(config.domains.map((domain) => served(config, domain)))
+  const source = keySource(config, surroundings)
+  const holder = await openStorageKey(database, source)
+  const { key } = holder
+  const onionKeys = new OnionKeys({
+    database, key, folder: join(config.files.data, 'onion'), isSealed: source.passphrase !== undefined,
+    memory: () => makeMemoryDirectory(config, surroundings.environment),
+  })
+  const domains = new ServedDomains(await Promise.all(config.domains.map((domain) => served(domain, onionKeys))))
   const credentials = new Credentials(config.auth)
   // Accounts are there before the extensions that want to hear of them.
   const built: { installation?: Installation } = {}
@@ -83,12 +100,19 @@ async function furnish(
   const own = [legacySession, accountCommands(accounts), domainCommands(remoteDomains), new LogRaise(log).extension]
   // What a blocked domain sends is dropped before it changes anything.
   const installation = built.installation = install([remoteDomains.extension, ...extensions, ...own, ...more], {
-    config, database, domains, sessions, accounts, clock, log,
+    config, database, key, domains, sessions, accounts, clock, log,
   })
+  const rotateKey = (passphrase?: string): Promise<void> => holder.rotate((old, next) => {
+    accounts.reseal(old, next)
+    onionKeys.reseal(old, next)
+    installation.tables.seals.resealed(old, next)
+  }, passphrase)
+  if (holder.isDue) await rotateKey()
   return {
-    config, clock, log, database, accounts, credentials, domains, sessions, remoteDomains, installation,
+    config, clock, log, database, accounts, credentials, domains, sessions, remoteDomains, installation, onionKeys, rotateKey,
     close: () => {
       database.close()
+      onionKeys.forget()
       lock.release()
     },
   }
@@ -100,22 +124,25 @@ function refuseHalfRestored(data: string): void {
   throw new StoreError(data, 'holds a backup that was not restored to its end', 'Give the same sotto backup restore once more.')
 }
 
-function keySource(config: Config): StorageKeySource {
-  const { file, passphrase_file: passphraseFile } = config.keys
+function keySource(config: Config, surroundings: Surroundings): StorageKeySource {
   const keys = join(config.files.data, 'keys')
-  return passphraseFile === '' ? { keyFile: file === '' ? join(keys, 'storage.key') : file }
-    : { saltFile: join(keys, 'storage.salt'), passphrase: readPassphrase(passphraseFile) }
+  return {
+    keyFile: config.keys.file === '' ? join(keys, 'storage.key') : config.keys.file,
+    saltFile: join(keys, 'storage.salt'),
+    passphrase: passphraseSource(config.keys, surroundings),
+  }
+}
+
+/** Where a program is started by no person and no service. */
+const NOBODY: Surroundings = {
+  environment: {},
+  askPassphrase: () => Promise.reject(new StoreError('keys.passphrase_prompt', 'nobody can be asked here', 'Start the program itself.')),
 }
 
 /** The domain with its real name: that of 'onion' follows from its key, which is made at the first start. */
-function served(config: Config, domain: Config['domains'][number]): ServedDomain {
-  const onionAddress = domain.onion_service === true ? loadOrCreateOnionKey(onionDirectory(config, domain.name)).address : undefined
+async function served(domain: Config['domains'][number], onionKeys: OnionKeys): Promise<ServedDomain> {
+  const onionAddress = domain.onion_service === true ? await onionKeys.address(domain.name) : undefined
   const name = domain.name === 'onion' ? onionAddress : domain.name
   if (name === undefined) throw new Error('the domain "onion" has no onion service') // the configuration's loader refuses it
   return { name, label: domain.name, onionAddress, config: domain }
-}
-
-/** The HiddenServiceDir of a domain's onion service. */
-export function onionDirectory(config: Config, label: string): string {
-  return join(config.files.data, 'onion', label)
 }

@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 /** The program `sotto`: its surroundings, its signals and how it ends. What it can be told: operate/command-line.ts. */
 import { basename, relative } from 'node:path'
+import type { Surroundings } from './auth/passphrase.ts'
 import { systemClock } from './clock.ts'
 import type { Config } from './config/schema.ts'
 import { createLog } from './log.ts'
@@ -10,8 +11,15 @@ import { ControlClient, type Operator } from './operate/control-client.ts'
 import { controlPath } from './operate/control-protocol.ts'
 import { EXIT_CODES } from './operate/exit-code.ts'
 import { failureOf } from './operate/failure.ts'
+import { askPassphrase } from './operate/password-prompt.ts'
 
 const SIGNALS = ['SIGTERM', 'SIGINT', 'SIGHUP'] as const
+
+const keyboard = { input: process.stdin, questions: process.stderr }
+const surroundings: Surroundings = {
+  environment: process.env,
+  askPassphrase: (isNew) => askPassphrase(keyboard, isNew),
+}
 
 // Whoever read our output may leave; that is no reason to stop serving.
 for (const output of [process.stdout, process.stderr]) output.on('error', () => {})
@@ -20,7 +28,7 @@ try {
   await commandLine({
     cwd: process.cwd(),
     environment: process.env,
-    keyboard: { input: process.stdin, questions: process.stderr },
+    keyboard,
     output: process.stdout,
     start, operator,
   }).parseAsync(process.argv)
@@ -42,7 +50,7 @@ async function start(config: Config, file: string | undefined): Promise<void> {
   const console = new Console(process.stdout, systemClock, `${thisProgram(file)} account add NAME`)
   try {
     // Where the signal comes first nobody is served yet, so nobody needs a farewell.
-    const server = await Promise.race([startServer(config, console, { lenient: file === undefined, configFile: file }), signalled])
+    const server = await Promise.race([startServer(config, console, { lenient: file === undefined, configFile: file, surroundings }), signalled])
     await signalled
     console.stopping()
     await server?.stop()
@@ -57,7 +65,7 @@ async function operator(config: Config, file: string | undefined): Promise<Opera
   if (client !== undefined) return client
   // Loaded where it is needed: it is most of the program, and a question to the running server needs none of it.
   const { openOffline } = await import('./server.ts')
-  return openOffline(config, file)
+  return openOffline(config, { configFile: file, surroundings })
 }
 
 /** Says what went wrong, once, and ends the process. */

@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import { Attempts } from './auth/attempts.ts'
 import { Authenticator } from './auth/authenticator.ts'
+import type { Surroundings } from './auth/passphrase.ts'
 import { Backups } from './backup/backups.ts'
 import { backupCommands } from './backup/commands.ts'
 import { resourceBinding } from './c2s/bind.ts'
@@ -8,7 +9,7 @@ import { Visitor } from './c2s/visitor.ts'
 import { systemClock, type Clock } from './clock.ts'
 import { makeRuntimeDirectory } from './config/runtime-directory.ts'
 import type { Config } from './config/schema.ts'
-import { onionDirectory, openHouse, type House } from './house.ts'
+import { openHouse, type House } from './house.ts'
 import { Lifetimes } from './lifetime.ts'
 import { createLog } from './log.ts'
 import { CertificateWatch } from './net/certificate-watch.ts'
@@ -19,11 +20,13 @@ import type { Operator } from './operate/control-client.ts'
 import { controlPath } from './operate/control-protocol.ts'
 import { ControlSocket } from './operate/control-socket.ts'
 import { listenRemedy } from './operate/failure.ts'
+import { keyCommands } from './operate/keys.ts'
 import { Metrics } from './operate/metrics.ts'
 import { onionCommands } from './operate/onion.ts'
 import { statusCommand, type ServerState } from './operate/server-status.ts'
 import { CommandError } from './routing/command-error.ts'
 import type { ServedDomain } from './routing/domains.ts'
+import type { Extension } from './routing/extension.ts'
 import { NetworkDial, SERVER_PORT } from './s2s/dial.ts'
 import { Federation } from './s2s/federation.ts'
 import { Admissions } from './stream/admission.ts'
@@ -58,10 +61,13 @@ export interface StartOptions {
   readonly configFile?: string | undefined
   /** The system's by default. */
   readonly clock?: Clock
+  /** For a passphrase; without them one in a file can be used alone. */
+  readonly surroundings?: Surroundings | undefined
 }
 
 /** Builds every part, in order, and starts it; the only file that names them all. @throws as its parts do */
-export async function startServer(config: Config, announcer: Announcer, { lenient = false, configFile, clock = systemClock }: StartOptions = {}): Promise<RunningServer> {
+export async function startServer(config: Config, announcer: Announcer, options: StartOptions = {}): Promise<RunningServer> {
+  const { lenient = false, configFile, clock = systemClock, surroundings } = options
   const log = createLog(config.log)
   const runtime = makeRuntimeDirectory(config)
   const built: { tor?: Tor; house?: House; doors?: Doors; backups?: Backups } = {}
@@ -73,7 +79,8 @@ export async function startServer(config: Config, announcer: Announcer, { lenien
   })
   const house = built.house = await openHouse(config, clock, log, [
     onionCommands(() => built.tor?.status), federation.extension, backupCommands(() => built.backups), statusCommand(() => state(built, federation)),
-  ])
+    rotation(config, built),
+  ], surroundings)
   house.remoteDomains.onChange = () => federation.recheck()
   try {
     const doors = built.doors = await buildDoors(house, runtime, federation)
@@ -118,12 +125,12 @@ function state({ tor, doors, backups }: { readonly tor?: Tor, readonly doors?: D
 }
 
 /** Carries out the operator's commands where no server runs. @throws StoreError where one does */
-export async function openOffline(config: Config, configFile?: string): Promise<Operator> {
+export async function openOffline(config: Config, { configFile, surroundings }: StartOptions = {}): Promise<Operator> {
   const log = createLog(config.log)
-  const built: { backups?: Backups } = {}
-  const house = await openHouse(config, systemClock, log, [
-    onionCommands(() => undefined), backupCommands(() => built.backups), statusCommand(nobody),
-  ])
+  const built: { backups?: Backups; house?: House } = {}
+  const house = built.house = await openHouse(config, systemClock, log, [
+    onionCommands(() => undefined), backupCommands(() => built.backups), statusCommand(nobody), rotation(config, built),
+  ], surroundings)
   built.backups = new Backups({ config, configFile, database: house.database, clock: systemClock, log })
   return {
     run: async (command, input) => {
@@ -134,6 +141,15 @@ export async function openOffline(config: Config, configFile?: string): Promise<
     },
     close: async () => house.close(),
   }
+}
+
+/** The command that changes the storage key, apart from backups. */
+function rotation(config: Config, built: { readonly backups?: Backups; readonly house?: House }): Extension {
+  return keyCommands(config, async (passphrase) => {
+    const { backups, house } = built
+    if (backups === undefined || house === undefined) throw new CommandError('unavailable', 'the server is still starting')
+    await backups.apart(() => house.rotateKey(passphrase))
+  })
 }
 
 /** All ways in, and what clients' streams share. */
@@ -210,10 +226,10 @@ function clientFeatures({ config, accounts, credentials, clock, sessions, instal
 }
 
 function buildTor(house: House, runtime: string, announcer: Announcer): Tor {
-  const { config, clock, log } = house
+  const { config, clock, log, onionKeys } = house
   const services = onionDomains(house).map((domain, index): OnionServiceSpec => ({
     address: domain.onionAddress,
-    directory: onionDirectory(config, domain.label),
+    directory: onionKeys.directory(domain.label),
     ports: [
       { virtual: CLIENT_PORT, socket: onionSocket(runtime, 'c2s', index) },
       ...config.s2s.enabled ? [{ virtual: SERVER_PORT, socket: onionSocket(runtime, 's2s', index) }] : [],

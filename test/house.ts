@@ -3,6 +3,7 @@
  * objects. XML in, XML out: `says` takes what a client would write, `heard` what the server wrote to it.
  */
 import assert from 'node:assert/strict'
+import { StorageKey } from '../src/auth/sealing.ts'
 import { configSchema, POLICY_PROFILES } from '../src/config/schema.ts'
 import { extensions } from '../src/extensions.ts'
 import type { Log, SafeFields } from '../src/log.ts'
@@ -66,7 +67,7 @@ export class TestHouse {
     const unbound: Extension = { name: 'test-policy', implements: [], enforces: POLICY_PROFILES, install: () => ({}) }
     const isBound = installed.some(({ enforces }) => enforces !== undefined)
     this.installation = install([...installed, remote, ...isBound ? [] : [unbound]], {
-      config: parsed, database: this.database, domains: new ServedDomains(domains), sessions: this.sessions,
+      config: parsed, database: this.database, key: new StorageKey(Buffer.alloc(32, 7)), domains: new ServedDomains(domains), sessions: this.sessions,
       accounts: { exists: (account) => this.accounts.has(account.toString()) }, clock: this.clock, log: this.log,
     })
   }

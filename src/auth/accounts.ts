@@ -48,8 +48,8 @@ export class Accounts implements Claims {
   constructor(parts: AccountParts) {
     const { database, key, credentials, domains } = parts
     this.#parts = parts
-    this.#decoys = new Decoys(key, credentials.cost)
     database.migrate('auth', AUTH_MIGRATIONS)
+    this.#decoys = new Decoys(key, decoySecret(database, key), credentials.cost)
     this.#row = database.statement('SELECT verifiers, cost, created FROM account WHERE localpart = ? AND domain = ?')
     const all = database.statement<{ localpart: string; cost: string }>(
       'SELECT localpart, cost FROM account WHERE domain = ?')
@@ -92,9 +92,11 @@ export class Accounts implements Claims {
     if (this.exists(account)) throw new AccountError('exists')
     const verifiers = await this.#make(password)
     const { database, clock, events } = this.#parts
-    const [sealed, cost] = [this.#seal(account.local, label, verifiers), formatCost(costOf(verifiers))]
+    const cost = formatCost(costOf(verifiers))
     const day = new Date(clock.now()).toISOString().slice(0, 10)
     await database.write(() => {
+      // Sealed here and not before: until now the storage key may have changed.
+      const sealed = this.#seal(account.local, label, verifiers)
       const made = database.statement(`
         INSERT INTO account (localpart, domain, verifiers, cost, created) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING
       `).run(account.local, label, sealed, cost, day)
@@ -160,16 +162,36 @@ export class Accounts implements Claims {
       .catch(() => undefined) // it waits for the next login
   }
 
+  /**
+   * Seals anew whatever is kept of passwords, of domains that are not served now, too; inside the transaction in which
+   * the storage key changes.
+   *
+   * @throws SealBroken
+   */
+  reseal(old: StorageKey, next: StorageKey): void {
+    const { database } = this.#parts
+    const rows = database.statement<{ localpart: string; domain: string; verifiers: Buffer }>(
+      'SELECT localpart, domain, verifiers FROM account').all()
+    const update = database.statement('UPDATE account SET verifiers = ? WHERE localpart = ? AND domain = ?')
+    for (const { localpart, domain, verifiers } of rows) {
+      const owner = `${localpart}@${domain}`
+      update.run(next.seal(VERIFIERS, owner, old.open(VERIFIERS, owner, verifiers)), localpart, domain)
+    }
+    database.statement('INSERT INTO decoy_secret (id, secret) VALUES (1, ?) ON CONFLICT DO UPDATE SET secret = excluded.secret')
+      .run(next.seal(DECOY_SECRET, '', this.#decoys.secret))
+    this.#decoys.forgetSeals()
+  }
+
   /** @param expected where given, nothing is done if the account has other verifiers by now */
   async #replace(account: Jid, label: string, made: Verifiers, expected?: Verifiers): Promise<void> {
     const { database } = this.#parts
-    const [sealed, cost] = [this.#seal(account.local, label, made), formatCost(costOf(made))]
+    const cost = formatCost(costOf(made))
     const before = await database.write(() => {
       const row = this.#row.get(account.local, label)
       if (row === undefined) throw new AccountError('not-found')
       if (expected !== undefined && this.#open(account.local, label, row).argon2 !== expected.argon2) return undefined
       database.statement('UPDATE account SET verifiers = ?, cost = ? WHERE localpart = ? AND domain = ?')
-        .run(sealed, cost, account.local, label)
+        .run(this.#seal(account.local, label, made), cost, account.local, label)
       this.#revision++
       return row.cost
     })
@@ -200,4 +222,10 @@ export class Accounts implements Claims {
   }
 }
 
+function decoySecret(database: Database, key: StorageKey): Buffer {
+  const row = database.statement<{ secret: Buffer }>('SELECT secret FROM decoy_secret').get()
+  return row === undefined ? key.derive('decoys') : key.open(DECOY_SECRET, '', row.secret)
+}
+
+const DECOY_SECRET = 'decoy_secret.secret'
 const ACCOUNT_NAME = /^[a-z0-9][a-z0-9._-]{0,63}$/

@@ -10,13 +10,16 @@ import { encodeVerifiers, SCRAM_HASHES, type Verifiers } from './verifiers.ts'
  * The work is the same, too: for every name, accounts or not, the decoy's salts are computed and one seal is opened.
  */
 export class Decoys {
+  /** What the salts follow from. It stays when the storage key changes: salts that changed would tell who is no account. */
+  readonly secret: Buffer
   readonly #key: StorageKey
   readonly #standard: Cost
   /** How many accounts have which cost; more than one where the operator changed it and passwords are older. */
   readonly #census = new Map<string, number>()
   readonly #sealed = new Map<string, Buffer>()
 
-  constructor(key: StorageKey, standard: Cost) {
+  constructor(key: StorageKey, secret: Buffer, standard: Cost) {
+    this.secret = secret
     this.#key = key
     this.#standard = standard
   }
@@ -39,7 +42,12 @@ export class Decoys {
     return { sealed, owner: DECOY }
   }
 
-  /** The salts of this name, one for each hash; they survive a restart as they follow from the storage key. */
+  /** To be called when the storage key changes. */
+  forgetSeals(): void {
+    this.#sealed.clear()
+  }
+
+  /** The salts of this name, one for each hash; they survive a restart and a change of the storage key. */
   saltsFor(name: string): readonly Buffer[] {
     return SCRAM_HASHES.map((hash) => this.#digest(`${hash} ${name}`).subarray(0, 16))
   }
@@ -57,7 +65,7 @@ export class Decoys {
   }
 
   #digest(text: string): Buffer {
-    return createHmac('sha256', this.#key.derive('decoys')).update(text).digest()
+    return createHmac('sha256', this.secret).update(text).digest()
   }
 }
 

@@ -24,7 +24,7 @@ const OVERHEAD = 1 + NONCE_BYTES + TAG_BYTES
  * one purpose (NIST SP 800-38D §8.3); a password that is set is one.
  */
 export class StorageKey {
-  readonly #key: Buffer
+  #key: Buffer
   readonly #subkeys = new Map<string, Buffer>()
 
   constructor(key: Uint8Array) {
@@ -58,6 +58,17 @@ export class StorageKey {
     } catch {
       throw new SealBroken(purpose)
     }
+  }
+
+  /** The same key, which stays as it is when this one becomes another. */
+  copy(): StorageKey {
+    return new StorageKey(this.#key)
+  }
+
+  /** From now on it is that key, for all who hold this object. What was sealed before must be sealed anew: KeyHolder does it. */
+  become(other: StorageKey): void {
+    this.#key = Buffer.from(other.#key)
+    this.#subkeys.clear()
   }
 
   /** A key of 32 bytes for `purpose`, a constant; always the same under the same storage key. */

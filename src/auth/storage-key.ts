@@ -1,144 +1,194 @@
-import { randomBytes, timingSafeEqual } from 'node:crypto'
-import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs'
-import { dirname } from 'node:path'
+import { existsSync } from 'node:fs'
 import type { Database } from '../store/database.ts'
 import { StoreError } from '../store/store-error.ts'
-import { keyFromPassphrase } from './credentials.ts'
-import { STORAGE_KEY_BYTES, SealBroken, StorageKey } from './sealing.ts'
+import { makeKeyFile, readKeyFile, removeFile, replaceFile } from './key-file.ts'
+import type { PassphraseSource } from './passphrase.ts'
+import { SealBroken, type StorageKey } from './sealing.ts'
 import { AUTH_MIGRATIONS } from './tables.ts'
 
-/** Where the storage key comes from: its file, or an operator's passphrase with the salt that is kept in a file. */
-export type StorageKeySource =
-  | { readonly keyFile: string }
-  | { readonly saltFile: string; readonly passphrase: string }
+/** Where the storage key comes from: a file, or, where there is a passphrase, that and a file with its salt. */
+export interface StorageKeySource {
+  readonly keyFile: string
+  readonly saltFile: string
+  readonly passphrase: PassphraseSource | undefined
+}
+
+/** Opens with the one and seals with the other what somebody keeps sealed; synchronous, inside a transaction. */
+export type Reseal = (old: StorageKey, next: StorageKey) => void
 
 /**
  * Gives the storage key that `database` was sealed under. A key is made only where nothing was sealed yet: a key
  * that went missing is never replaced in silence, as that would make every account unusable for ever.
  *
- * @throws StoreError where the key is missing, malformed or not the one of this database, or the passphrase is wrong
+ * @throws StoreError where the key is missing, malformed or not the one of this database, or the passphrase is wrong;
+ *   whatever the source of the passphrase throws
  */
-export async function openStorageKey(database: Database, source: StorageKeySource): Promise<StorageKey> {
+export async function openStorageKey(database: Database, source: StorageKeySource): Promise<KeyHolder> {
   database.migrate('auth', AUTH_MIGRATIONS)
-  const check = database.statement<{ seal: Buffer }>('SELECT seal FROM storage_key_check').get()
-  const mayBeMade = check === undefined
-  const key = 'keyFile' in source
-    ? keyOfFile(source.keyFile, mayBeMade)
-    : await keyOfPassphrase(source.saltFile, source.passphrase, mayBeMade)
-  if (check === undefined) {
-    const seal = key.seal(CHECK, '', Buffer.from(CHECK))
+  const file = fileOf(source)
+  if (!isSealed(database)) {
+    const key = await keyOfFirstStart(file, source.passphrase)
+    const seal = sealOfCheck(key)
     await database.write(() => database.statement('INSERT INTO storage_key_check (id, seal) VALUES (1, ?)').run(seal))
-    return key
+    return new KeyHolder(database, source, key)
   }
-  try {
-    key.open(CHECK, '', check.seal)
-    return key
-  } catch (error) {
-    if (!(error instanceof SealBroken)) throw error
-    throw new StoreError('keyFile' in source ? source.keyFile : source.saltFile,
-      'is not the storage key of this database', 'Restore the one that belongs to it: both are in the same backup.')
+  if (source.passphrase !== undefined && existsSync(source.keyFile)) {
+    const former = await readKeyFile(source.keyFile, undefined)
+    if (former !== undefined && opens(database, former)) {
+      return new KeyHolder(database, source, former, await source.passphrase(true))
+    }
   }
+  if (!existsSync(file) && !existsSync(nextOf(file))) throw missing(source)
+  const passphrase = await source.passphrase?.(false)
+  let isRightPassphrase = false
+  // A rotation that was interrupted leaves both files; the database says how far it came.
+  for (const one of [file, nextOf(file)]) {
+    const key = existsSync(one) ? await readKeyFile(one, passphrase) : undefined
+    if (key === undefined) continue
+    isRightPassphrase = true
+    if (!opens(database, key)) continue
+    if (one !== file) replaceFile(one, file)
+    tidy(source)
+    return new KeyHolder(database, source, key)
+  }
+  if (!isRightPassphrase) throw wrongPassphrase(file)
+  throw new StoreError(file, 'is not the storage key of this database', existsSync(nextOf(file)) && passphrase !== undefined
+    ? 'The passphrase was changed: start again with the new one.'
+    : 'Restore the one that belongs to it: both are in the same backup.')
 }
 
-/** The passphrase in a file: its first line. @throws StoreError */
-export function readPassphrase(file: string): string {
-  const [line = ''] = readText(file, 'Write the passphrase into it, or correct keys.passphrase_file.').split(/\r?\n/, 1)
-  if (line.length < LEAST_PASSPHRASE) {
-    throw new StoreError(file, `holds no passphrase of ${LEAST_PASSPHRASE} characters or more`,
-      'Choose a longer one: whoever has a copy of the data directory can try passphrases at leisure.')
+/** Holds the storage key of a running server, and changes it together with all that is sealed under it. */
+export class KeyHolder {
+  /** One object, whatever key it is: who holds it seals under the present one. */
+  readonly key: StorageKey
+  readonly #database: Database
+  readonly #source: StorageKeySource
+  /** The passphrase that is to take over from a key in a file. */
+  #successor: string | undefined
+  #turn: Promise<void> = Promise.resolve()
+  /** Whether the key in use lies beside its file, as putting it in place failed. */
+  #isBeside = false
+
+  constructor(database: Database, source: StorageKeySource, key: StorageKey, successor?: string) {
+    this.#database = database
+    this.#source = source
+    this.key = key
+    this.#successor = successor
   }
-  return line
+
+  /** Whether the configuration says a passphrase and the key still is the one of a file: then rotate() must follow. */
+  get isDue(): boolean {
+    return this.#successor !== undefined
+  }
+
+  /**
+   * Makes a new storage key, with that passphrase or the source's own where one is used, and seals everything anew. One
+   * transaction decides: killed before it, the old key holds; after it, the new one, whose file lies beside until it is
+   * put in place, by the next start if need be.
+   *
+   * @throws StoreError, SealBroken where a seal does not hold; nothing has changed then
+   */
+  rotate(reseal: Reseal, passphrase?: string): Promise<void> {
+    const turn = this.#turn.then(() => this.#rotate(reseal, passphrase))
+    this.#turn = turn.catch(() => undefined)
+    return turn
+  }
+
+  async #rotate(reseal: Reseal, given: string | undefined): Promise<void> {
+    const file = fileOf(this.#source)
+    if (this.#isBeside) this.#putInPlace(file)
+    const passphrase = this.#source.passphrase === undefined ? undefined
+      : given ?? this.#successor ?? await this.#source.passphrase(true)
+    const before = this.key.copy()
+    const next = await makeKeyFile(nextOf(file), passphrase)
+    try {
+      await this.#database.write(() => {
+        reseal(before, next)
+        this.#database.statement('UPDATE storage_key_check SET seal = ? WHERE id = 1').run(sealOfCheck(next))
+        this.key.become(next)
+      })
+    } catch (error) {
+      // A commit that failed may be on disk all the same.
+      if (!opens(this.#database, next)) {
+        this.key.become(before)
+        removeFile(nextOf(file))
+        throw error
+      }
+    }
+    this.#isBeside = true
+    this.#successor = undefined
+    this.#putInPlace(file)
+    this.#database.emptyLog()
+  }
+
+  #putInPlace(file: string): void {
+    replaceFile(nextOf(file), file)
+    this.#isBeside = false
+    tidy(this.#source)
+  }
 }
 
 const CHECK = 'storage_key_check.seal'
-const LEAST_PASSPHRASE = 12
-const SALT_BYTES = 16
-/** 64 MiB and 4 passes: some tenths of a second, once at start. */
-const PASSPHRASE_COST = { memory: 65_536, passes: 4, lanes: 1 }
 
-function keyOfFile(file: string, mayBeMade: boolean): StorageKey {
-  if (!existsSync(file)) {
-    if (!mayBeMade) {
-      throw new StoreError(file, 'the storage key is missing, and the database was sealed under it',
-        'Restore it from a backup, or set keys.file to where it is. Without it no account can log in.')
-    }
-    writeDurably(file, `${FILE_MARK} ${randomBytes(STORAGE_KEY_BYTES).toString('base64')}\n`)
-  }
-  const [mark, text = ''] = readText(file, 'Give the server\'s user the right to read it.').trim().split(' ')
-  const bytes = Buffer.from(text, 'base64')
-  if (mark !== FILE_MARK || bytes.length !== STORAGE_KEY_BYTES) {
-    throw new StoreError(file, 'is not a storage key', 'Restore it from a backup, or correct keys.file.')
-  }
-  return new StorageKey(bytes)
+function sealOfCheck(key: StorageKey): Buffer {
+  return key.seal(CHECK, '', Buffer.from(CHECK))
 }
 
-const FILE_MARK = 'sotto-storage-key-1'
+function checkIn(database: Database): Buffer | undefined {
+  return database.statement<{ seal: Buffer }>('SELECT seal FROM storage_key_check').get()?.seal
+}
 
-async function keyOfPassphrase(file: string, passphrase: string, mayBeMade: boolean): Promise<StorageKey> {
-  if (!existsSync(file)) {
-    if (!mayBeMade) {
-      throw new StoreError(file, 'the salt of the passphrase is missing, and the database was sealed with it',
-        'Restore it from a backup, or unset keys.passphrase_file where the key is in a file. '
-        + 'Without it no account can log in.')
-    }
-    const salt = randomBytes(SALT_BYTES)
-    const key = new StorageKey(await keyFromPassphrase(passphrase, salt, PASSPHRASE_COST))
-    const { memory, passes, lanes } = PASSPHRASE_COST
-    const [saltText, check] = [salt, checkOf(key)].map((bytes) => bytes.toString('base64'))
-    writeDurably(file, `${SALT_MARK} ${memory} ${passes} ${lanes} ${saltText} ${check}\n`)
-    return key
+function isSealed(database: Database): boolean {
+  return checkIn(database) !== undefined
+}
+
+/** Is it the key of this database? */
+function opens(database: Database, key: StorageKey): boolean {
+  try {
+    key.open(CHECK, '', checkIn(database) ?? Buffer.alloc(0))
+    return true
+  } catch (error) {
+    if (error instanceof SealBroken) return false
+    throw error
   }
-  const stored = SALT_LINE.exec(readText(file, 'Give the server\'s user the right to read it.'))?.groups
-  if (stored === undefined) {
-    throw new StoreError(file, 'is not the salt of a passphrase', 'Restore it from a backup.')
-  }
-  const { memory, passes, lanes, salt = '', check = '' } = stored
-  const key = new StorageKey(await keyFromPassphrase(passphrase, Buffer.from(salt, 'base64'),
-    { memory: Number(memory), passes: Number(passes), lanes: Number(lanes) }))
-  if (!timingSafeEqual(checkOf(key), Buffer.from(check, 'base64'))) {
-    throw new StoreError(file, 'the passphrase is not the one that this salt was made for',
-      'Start again with the right one.')
-  }
+}
+
+async function keyOfFirstStart(file: string, source: PassphraseSource | undefined): Promise<StorageKey> {
+  if (!existsSync(file)) return await makeKeyFile(file, await source?.(true))
+  const key = await readKeyFile(file, await source?.(false))
+  if (key === undefined) throw wrongPassphrase(file)
   return key
 }
 
-const SALT_MARK = 'sotto-passphrase-1'
-/** Mark, kibibytes, passes, lanes, salt of 16 bytes, check of 32. */
-const SALT_LINE = new RegExp(`^${SALT_MARK} (?<memory>\\d{1,8}) (?<passes>\\d{1,4}) (?<lanes>\\d{1,3}) `
-  + '(?<salt>[A-Za-z0-9+/]{22}==) (?<check>[A-Za-z0-9+/]{43}=)\\s*$')
-
-/** Tells a wrong passphrase at once, before anything is opened with its key; the key does not follow from it. */
-function checkOf(key: StorageKey): Buffer {
-  return key.derive('passphrase check')
+function fileOf({ keyFile, saltFile, passphrase }: StorageKeySource): string {
+  return passphrase === undefined ? keyFile : saltFile
 }
 
-function readText(file: string, remedy: string): string {
-  try {
-    return readFileSync(file, 'utf8')
-  } catch (error) {
-    throw new StoreError(file, 'cannot be read', remedy, error)
-  }
+/** Where the file of a new key lies until everything is sealed under it. */
+function nextOf(file: string): string {
+  return `${file}.next`
 }
 
-/** Whole or not at all, even through a power cut; for the owner's eyes alone. */
-function writeDurably(file: string, text: string): void {
-  const directory = dirname(file)
-  const draft = `${file}.new`
-  try {
-    mkdirSync(directory, { recursive: true, mode: 0o700 })
-    synced(openSync(draft, 'w', 0o600), (descriptor) => writeSync(descriptor, text))
-    renameSync(draft, file)
-    synced(openSync(directory, 'r'), () => undefined)
-  } catch (error) {
-    throw new StoreError(file, 'cannot be written', 'Give the server\'s user the right to write its directory.', error)
-  }
+/** Removes what a rotation leaves behind, now that the key in its file is known to be the one. */
+function tidy(source: StorageKeySource): void {
+  const file = fileOf(source)
+  const former = source.passphrase === undefined ? [] : [source.keyFile, nextOf(source.keyFile)]
+  for (const one of [nextOf(file), ...former]) if (existsSync(one) || existsSync(`${one}.new`)) removeFile(one)
 }
 
-function synced(descriptor: number, work: (descriptor: number) => void): void {
-  try {
-    work(descriptor)
-    fsyncSync(descriptor)
-  } finally {
-    closeSync(descriptor)
+function missing({ keyFile, saltFile, passphrase }: StorageKeySource): StoreError {
+  if (passphrase !== undefined) {
+    return new StoreError(saltFile, 'the salt of the passphrase is missing, and the database was sealed already',
+      `Restore it from a backup. Where the key lay in a file so far, put that at ${keyFile}: it is taken over.`)
   }
+  if (existsSync(saltFile)) {
+    return new StoreError(saltFile, 'the database was sealed by a passphrase, and the configuration names none',
+      'Write keys.passphrase_prompt, keys.passphrase_file or keys.passphrase_credential again: there is no way back to a key in a file.')
+  }
+  return new StoreError(keyFile, 'the storage key is missing, and the database was sealed under it',
+    'Restore it from a backup, or set keys.file to where it is. Without it no account can log in.')
+}
+
+function wrongPassphrase(file: string): StoreError {
+  return new StoreError(file, 'the passphrase is not the one that this salt was made for', 'Start again with the right one.')
 }

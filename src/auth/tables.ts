@@ -1,6 +1,6 @@
 import type { Migration } from '../store/database.ts'
 
-/** Owned by 'auth'. `account.domain` is the domain's label, never its onion address. */
+/** Owned by 'auth'. `domain` is the domain's label, never its onion address. */
 export const AUTH_MIGRATIONS: readonly Migration[] = [{
   step: 1,
   sql: `
@@ -16,4 +16,16 @@ export const AUTH_MIGRATIONS: readonly Migration[] = [{
       id INTEGER PRIMARY KEY CHECK (id = 1),
       seal BLOB NOT NULL       -- of a constant: tells whether a storage key is the one
     ) STRICT;`,
+}, {
+  step: 2,
+  sql: `
+    CREATE TABLE decoy_secret (
+      id INTEGER PRIMARY KEY CHECK (id = 1),
+      secret BLOB NOT NULL     -- sealed; without a row it follows from the storage key, which was never changed then
+    ) STRICT;
+    CREATE TABLE onion_key (
+      domain TEXT PRIMARY KEY,
+      public BLOB NOT NULL,
+      secret BLOB NOT NULL     -- sealed
+    ) STRICT, WITHOUT ROWID;`,
 }]

@@ -36,6 +36,8 @@ export class Backups implements Lifetime {
   readonly #parts: BackupsParts
   #timer: Timer | undefined
   #running: Promise<Receipt> | undefined
+  /** Ends when what runs apart from backups has ended. */
+  #apart: Promise<unknown> = Promise.resolve()
   #stopped = false
 
   constructor(parts: BackupsParts) {
@@ -65,8 +67,15 @@ export class Backups implements Lifetime {
 
   /** Makes one now, or waits for the one that is being made. @throws BackupError, StoreError, as node:fs does */
   now(): Promise<Receipt> {
-    this.#running ??= this.#make().finally(() => { this.#running = undefined })
+    this.#running ??= this.#apart.then(() => this.#make()).finally(() => { this.#running = undefined })
     return this.#running
+  }
+
+  /** Does `work` while no backup is made: a snapshot of the database and the keys beside it must fit together. */
+  apart<T>(work: () => Promise<T>): Promise<T> {
+    const turn = Promise.allSettled([this.#apart, this.#running]).then(work)
+    this.#apart = turn.catch(() => undefined)
+    return turn
   }
 
   /** Those that are there, the oldest first, each with what was proven of it; undefined where that cannot be read. */

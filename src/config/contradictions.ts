@@ -88,10 +88,14 @@ function ofKeys({ keys }: Config): Complaint[] {
     ...secretFileComplaints('keys.file', keys.file, { mayBeMissing: true }),
     ...secretFileComplaints('keys.passphrase_file', keys.passphrase_file, { mayBeMissing: false }),
   ]
-  if (keys.file !== '' && keys.passphrase_file !== '') {
+  const [first, ...others] = [
+    keys.file !== '' ? 'file' : '', keys.passphrase_file !== '' ? 'passphrase_file' : '',
+    keys.passphrase_credential !== '' ? 'passphrase_credential' : '', keys.passphrase_prompt ? 'passphrase_prompt' : '',
+  ].filter((key) => key !== '')
+  for (const other of others) {
     complaints.push({
-      key: 'keys.passphrase_file',
-      problem: 'the storage key either lies in keys.file or follows from a passphrase, not both',
+      key: `keys.${other}`,
+      problem: `the storage key either lies in a file or follows from one passphrase, and keys.${first} says where it is`,
       remedy: 'Remove one of the two lines',
     })
   }

@@ -12,7 +12,7 @@ import { shape } from './shape.ts'
  * Reads a configuration file, or takes the defaults where there is none, and checks it as a whole.
  *
  * Relative paths of the file are resolved against the file's folder, those of the defaults against `cwd`. The
- * result is frozen, its paths are absolute, and exactly one of `keys.file` and `keys.passphrase_file` is not ''.
+ * result is frozen, its paths are absolute, and `keys.file` is '' where the storage key follows from a passphrase.
  * Nothing is created, so a check leaves no trace.
  *
  * @param now milliseconds since the epoch, against which certificates are judged
@@ -77,13 +77,13 @@ function readToml(text: string, told: string | undefined): unknown {
 function withPaths(given: Config, base: string): Config {
   const absolute = (path: string): string => path === '' ? '' : resolve(base, path)
   const data = resolve(base, given.files.data)
-  const passphrase = absolute(given.keys.passphrase_file)
-  const keyByDefault = passphrase === '' ? join(data, 'keys', 'storage.key') : ''
+  const { keys } = given
+  const keyByDefault = isByPassphrase(keys) ? '' : join(data, 'keys', 'storage.key')
   const { program } = given.tor
   return {
     ...given,
     files: { data, runtime: absolute(given.files.runtime) || standardRuntimeDirectory(data) },
-    keys: { file: absolute(given.keys.file) || keyByDefault, passphrase_file: passphrase },
+    keys: { ...keys, file: absolute(keys.file) || keyByDefault, passphrase_file: absolute(keys.passphrase_file) },
     domains: given.domains.map((domain) => (
       { ...domain, certificate: absolute(domain.certificate), key: absolute(domain.key) })),
     metrics: { listen: given.metrics.listen !== undefined && 'path' in given.metrics.listen ? { path: absolute(given.metrics.listen.path) } : given.metrics.listen },
@@ -98,6 +98,10 @@ function withPaths(given: Config, base: string): Config {
       control: /^[^/]*:\d+$/.test(given.tor.control) ? given.tor.control : absolute(given.tor.control),
     },
   }
+}
+
+function isByPassphrase(keys: Config['keys']): boolean {
+  return keys.passphrase_file !== '' || keys.passphrase_credential !== '' || keys.passphrase_prompt
 }
 
 function tooLongRuntimeDirectory({ files }: Config): Complaint[] {

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
-import { lstatSync, mkdirSync } from 'node:fs'
+import { lstatSync, mkdirSync, rmSync, statfsSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { join, relative } from 'node:path'
 import { ConfigError } from './config-error.ts'
 import type { Config } from './schema.ts'
 
@@ -17,8 +17,13 @@ export function runtimeDirectory(config: Config): string {
 export function standardRuntimeDirectory(data: string): string {
   const near = join(data, 'run')
   if (Buffer.byteLength(near) <= LONGEST_RUNTIME_DIRECTORY) return near
+  return join(tmpdir(), ownName(data))
+}
+
+/** Of a folder among those of others. */
+function ownName(data: string): string {
   const mark = createHash('sha256').update(data).digest('hex').slice(0, 8)
-  return join(tmpdir(), `sotto-${process.getuid?.() ?? 0}-${mark}`)
+  return `sotto-${process.getuid?.() ?? 0}-${mark}`
 }
 
 /**
@@ -29,12 +34,45 @@ export function standardRuntimeDirectory(data: string): string {
  */
 export function makeRuntimeDirectory(config: Config): string {
   const path = runtimeDirectory(config)
-  const refuse = (problem: string, remedy: string): never => {
-    const where = { file: undefined, line: undefined, key: 'files.runtime' }
-    throw new ConfigError([{ ...where, problem: `${path} ${problem}`, remedy }])
+  makePrivate(path, () => mkdirSync(config.files.data, { recursive: true, mode: 0o700 }))
+  return path
+}
+
+/**
+ * Makes an empty folder, mode 0700, for what must not reach a disk, and returns its path: in the runtime directory where
+ * that lies in memory, else in what the system has of that. What an earlier server left in it is removed.
+ *
+ * @throws ConfigError, also where the system has none
+ */
+export function makeMemoryDirectory({ files }: Config, environment: Readonly<Record<string, string | undefined>>): string {
+  const offered = [files.runtime, environment['RUNTIME_DIRECTORY']?.split(':', 1)[0], environment['XDG_RUNTIME_DIR'], '/dev/shm']
+  // What is in the data directory is taken for it, whatever it lies on.
+  const parent = offered.find((path) => path !== undefined && path !== '' && relative(files.data, path).startsWith('..') && isInMemory(path))
+  if (parent === undefined) {
+    throw refusal('no folder in memory (tmpfs) was found for the onion key', 'Name one, e.g. "/run/sotto"')
   }
+  const path = join(parent, `${ownName(files.data)}-keys`)
+  makePrivate(path)
+  rmSync(path, { recursive: true })
+  makePrivate(path)
+  return path
+}
+
+/** statfs(2): tmpfs, ramfs. */
+const MEMORY_FILE_SYSTEMS: readonly number[] = [0x01021994, 0x858458f6]
+
+function isInMemory(path: string): boolean {
   try {
-    mkdirSync(config.files.data, { recursive: true, mode: 0o700 })
+    return MEMORY_FILE_SYSTEMS.includes(statfsSync(path).type)
+  } catch {
+    return false
+  }
+}
+
+function makePrivate(path: string, before?: () => void): void {
+  const refuse = (problem: string, remedy: string): never => { throw refusal(`${path} ${problem}`, remedy) }
+  try {
+    before?.()
     mkdirSync(path, { mode: 0o700 })
   } catch (error) {
     const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown error'
@@ -44,5 +82,8 @@ export function makeRuntimeDirectory(config: Config): string {
   if (status.isSymbolicLink() || !status.isDirectory()) refuse('is no folder', 'Remove it, or name another path')
   if (status.uid !== process.getuid?.()) refuse('belongs to another user', 'Name another path, and ask who made it')
   if ((status.mode & 0o077) !== 0) refuse('is open to other users', `Close it: chmod 700 ${path}`)
-  return path
+}
+
+function refusal(problem: string, remedy: string): ConfigError {
+  return new ConfigError([{ file: undefined, line: undefined, key: 'files.runtime', problem, remedy }])
 }

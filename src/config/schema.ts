@@ -51,6 +51,9 @@ function metricsAddress(text: string, context: z.RefinementCtx): { readonly path
 /** A public key of age, X25519: age1 and 58 letters or digits (Bech32). */
 const AGE_RECIPIENT = /^age1[02-9ac-hj-np-z]{58}$/
 
+/** Of systemd; '' is none. */
+const CREDENTIAL_NAME = /^([A-Za-z0-9_-][A-Za-z0-9_.-]{0,254})?$/
+
 /** Who may make an account. More come with what carries them out. */
 export const REGISTRATION_MODES = ['closed'] as const
 export const POLICY_PROFILES = ['otr'] as const
@@ -84,7 +87,12 @@ const listener = z.strictObject({
 /** Every key of the configuration file; config/sotto.example.toml documents each, and a test keeps the two equal. */
 const file = z.strictObject({
   files: z.strictObject({ data: z.string().default('data'), runtime: path }).prefault({}),
-  keys: z.strictObject({ file: path, passphrase_file: path }).prefault({}),
+  keys: z.strictObject({
+    file: path,
+    passphrase_file: path,
+    passphrase_credential: z.string().regex(CREDENTIAL_NAME).default(''),
+    passphrase_prompt: z.boolean().default(false),
+  }).prefault({}),
   log: z.strictObject({ level: z.enum(LOG_LEVELS).default('error'), roster: z.boolean().default(false) }).prefault({}),
   domains: z.array(domain).min(1).max(64).prefault([{ name: 'onion' }]),
   listeners: z.array(listener).max(64).prefault([{ kind: 'c2s', address: '127.0.0.1', port: 5222 }]),

@@ -11,6 +11,7 @@ import type { Operator } from './control-client.ts'
 import { zoneLines, type DnsOptions } from './dns.ts'
 import { doctorCommandLine } from './doctor.ts'
 import type { DomainListOutput, DomainOutput } from './domain.ts'
+import { keyCommandLine } from './keys.ts'
 import type { OnionOutput } from './onion.ts'
 import { logCommandLine } from './log.ts'
 import { ask, askPassword, linesOf, type Keyboard } from './password-prompt.ts'
@@ -153,6 +154,7 @@ export function commandLine(program: Program): Command {
   doctorCommandLine(root, { config, print })
   statusCommandLine(root, { operate, output: program.output })
   logCommandLine(root.command('log').description('what the running server logs'), { operate, print })
+  keyCommandLine(root.command('keys').description('the storage key'), { operate, config, keyboard: program.keyboard, print })
   backupCommandLine(root.command('backup').description('encrypted backups'), {
     operate, config, file, cwd: program.cwd, print,
   })

@@ -1,5 +1,7 @@
 import { createInterface } from 'node:readline'
 import { Writable } from 'node:stream'
+import { LEAST_PASSPHRASE } from '../auth/passphrase.ts'
+import { ConfigError } from '../config/config-error.ts'
 import { CommandError } from '../routing/command-error.ts'
 
 /** A process's standard input and the terminal that questions go to. */
@@ -20,11 +22,30 @@ export async function askPassword(keyboard: Keyboard, { repeated }: { readonly r
     for await (const line of linesOf(keyboard.input)) return given(line)
     return given('')
   }
-  const password = given(await ask(keyboard, 'Password: ', { echo: false }))
-  if (repeated && await ask(keyboard, 'The same again: ', { echo: false }) !== password) {
-    throw new CommandError('bad-input', 'the two passwords differ')
+  return repeated ? await askTwice(keyboard, 'Password: ', 'the two passwords differ')
+    : given(await ask(keyboard, 'Password: ', { echo: false }))
+}
+
+/** The passphrase of the storage key, from the person who starts the server. @throws ConfigError where nobody can be asked */
+export async function askPassphrase(keyboard: Keyboard, isNew: boolean): Promise<string> {
+  if (!keyboard.input.isTTY) {
+    throw new ConfigError([{
+      file: 'configuration', line: undefined, key: 'keys.passphrase_prompt',
+      problem: 'the passphrase is asked for at a terminal, and stdin is none',
+      remedy: 'Start the server at a terminal and give commands while it runs, or write keys.passphrase_file or keys.passphrase_credential',
+    }])
   }
-  return password
+  if (!isNew) return given(await ask(keyboard, 'Passphrase: ', { echo: false }))
+  const passphrase = await askTwice(keyboard, 'New passphrase, without which nobody can log in any more: ', 'the two passphrases differ')
+  if ([...passphrase].length >= LEAST_PASSPHRASE) return passphrase
+  throw new CommandError('bad-input', `a passphrase has ${LEAST_PASSPHRASE} characters or more`)
+}
+
+/** Without echo. @throws CommandError where the two differ, with that reason */
+export async function askTwice(keyboard: Keyboard, question: string, difference: string): Promise<string> {
+  const answer = given(await ask(keyboard, question, { echo: false }))
+  if (await ask(keyboard, 'The same again: ', { echo: false }) === answer) return answer
+  throw new CommandError('bad-input', difference)
 }
 
 /** @throws CommandError on Ctrl-C and at the end of the input */
@@ -50,6 +71,6 @@ export function linesOf(input: NodeJS.ReadableStream): AsyncIterable<string> {
 }
 
 function given(password: string): string {
-  if (password === '') throw new CommandError('bad-input', 'no password was given')
+  if (password === '') throw new CommandError('bad-input', 'nothing was given')
   return password
 }

@@ -6,6 +6,7 @@
  * (a restart is the reload), and no way from one extension to another: what two of them share goes one floor down
  * and gets a name.
  */
+import type { StorageKey } from '../auth/sealing.ts'
 import type { Clock } from '../clock.ts'
 import type { Config, DomainConfig } from '../config/schema.ts'
 import type { Log } from '../log.ts'
@@ -121,6 +122,16 @@ export interface AccountHooks {
   exported?(account: Jid): Readonly<Record<string, unknown>>
 }
 
+/** For what an extension keeps sealed under the storage key (`Host.key`). */
+export interface SealHooks {
+  /**
+   * The storage key changes: all of it is opened with `old` and sealed with `next`, inside the caller's transaction,
+   * which nobody else's write comes between. What throws keeps the old key. Writes seal inside their own transaction,
+   * as the key may change before it begins.
+   */
+  resealed(old: StorageKey, next: StorageKey): void
+}
+
 /** What befalls the way from a domain of ours to another server's. What a hook throws is logged, as of sessions. */
 export interface ServerHooks {
   /** It broke, or could not be found: whom we knew there may be gone. It may be said again as long as that lasts. */
@@ -180,6 +191,7 @@ export interface Handlers {
   readonly session?: SessionHooks
   readonly account?: AccountHooks
   readonly servers?: ServerHooks
+  readonly seals?: SealHooks
   readonly commands?: readonly CommandRoute[]
   readonly pages?: readonly PageRoute[]
   /** One extension of all delivers here, and one elsewhere. */
@@ -191,6 +203,8 @@ export interface Handlers {
 export interface Host {
   readonly config: Config
   readonly database: Database
+  /** For secrets in the extension's tables; see SealHooks. */
+  readonly key: Pick<StorageKey, 'seal' | 'open'>
   readonly domains: ServedDomains
   readonly sessions: Sessions
   readonly requests: Requests

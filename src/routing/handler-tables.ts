@@ -1,9 +1,11 @@
+import type { StorageKey } from '../auth/sealing.ts'
 import type { Log } from '../log.ts'
 import type { Element } from '../xml/element.ts'
 import type { Jid } from '../xmpp/jid.ts'
 import type { Envelope, StanzaKind } from './envelope.ts'
 import type {
-  AccountHooks, CommandRoute, Delivery, Handlers, IqRoute, NonzaRoute, Observer, PageRoute, Remote, Rule, ServerHooks, SessionHooks,
+  AccountHooks, CommandRoute, Delivery, Handlers, IqRoute, NonzaRoute, Observer, PageRoute, Remote, Rule, SealHooks,
+  ServerHooks, SessionHooks,
 } from './extension.ts'
 import type { Session } from './sessions.ts'
 
@@ -30,6 +32,7 @@ export class HandlerTables {
   }
   readonly #accountHooks: { readonly owner: string; readonly hooks: AccountHooks }[] = []
   readonly #serverHooks: { readonly owner: string; readonly hooks: ServerHooks }[] = []
+  readonly #sealHooks: SealHooks[] = []
   readonly #log: Log
   #delivery: Delivery | undefined
   #remote: Remote | undefined
@@ -61,6 +64,7 @@ export class HandlerTables {
     }
     if (handlers.account !== undefined) this.#accountHooks.push({ owner, hooks: handlers.account })
     if (handlers.servers !== undefined) this.#serverHooks.push({ owner, hooks: handlers.servers })
+    if (handlers.seals !== undefined) this.#sealHooks.push(handlers.seals)
     if (handlers.delivery !== undefined) this.#delivery = only(this.#delivery, handlers.delivery, `${owner}: delivery`)
     if (handlers.remote !== undefined) this.#remote = only(this.#remote, handlers.remote, `${owner}: remote delivery`)
   }
@@ -119,6 +123,13 @@ export class HandlerTables {
       return all
     },
   } as const satisfies Required<AccountHooks>
+
+  /** Throws where one of them does: a key must not change for some alone. */
+  readonly seals: SealHooks = {
+    resealed: (old: StorageKey, next: StorageKey): void => {
+      for (const hooks of this.#sealHooks) hooks.resealed(old, next)
+    },
+  }
 
   readonly servers: Required<ServerHooks> = {
     lost: (local, remote) => this.#tellOfServer('lost', local, remote),

@@ -42,6 +42,8 @@ export interface Database {
    * pages at a time. @throws StoreError
    */
   snapshot(file: string): Promise<void>
+  /** Leaves nothing in the log of what was written over: for when that was a secret. */
+  emptyLog(): void
   /** Its size in the file. */
   readonly bytes: number
   close(): void
@@ -156,6 +158,11 @@ class SqliteDatabase implements Database {
     }
   }
 
+  emptyLog(): void {
+    this.flush()
+    this.#connection.pragma('wal_checkpoint(TRUNCATE)')
+  }
+
   get bytes(): number {
     const pages = this.#connection.pragma('page_count', { simple: true }) as number
     return pages * (this.#connection.pragma('page_size', { simple: true }) as number)
@@ -163,8 +170,7 @@ class SqliteDatabase implements Database {
 
   close(): void {
     if (!this.#connection.open) return
-    this.flush()
-    this.#connection.pragma('wal_checkpoint(TRUNCATE)') // nothing that was deleted stays behind in the log
+    this.emptyLog() // nothing that was deleted stays behind
     this.#connection.close()
   }
 

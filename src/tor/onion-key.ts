@@ -1,5 +1,5 @@
 import { createHash, createPrivateKey, createPublicKey, generateKeyPairSync, randomBytes, type KeyObject } from 'node:crypto'
-import { chmodSync, closeSync, fsyncSync, mkdirSync, openSync, readdirSync, readFileSync, renameSync, rmSync, writeSync } from 'node:fs'
+import { chmodSync, closeSync, existsSync, fsyncSync, mkdirSync, openSync, readdirSync, readFileSync, renameSync, rmdirSync, rmSync, writeSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { onionAddress } from './onion-address.ts'
 import { TorError } from './tor-error.ts'
@@ -14,6 +14,8 @@ export interface OnionKey {
 
 const SECRET_FILE = 'hs_ed25519_secret_key'
 const PUBLIC_FILE = 'hs_ed25519_public_key'
+/** Written by tor. */
+const NAME_FILE = 'hostname'
 const SECRET_HEADER = header('== ed25519v1-secret: type0 ==')
 const PUBLIC_HEADER = header('== ed25519v1-public: type0 ==')
 const REMEDY = 'restore the folder from your backup, or move it away to start with a new address'
@@ -67,6 +69,25 @@ export function writeOnionKey(directory: string, key: OnionKey): void {
   } catch (cause) {
     rmSync(unfinished, { recursive: true, force: true })
     throw new TorError('onion-key-not-written', `cannot write the onion key to ${directory}: ${codeOf(cause)}`, directory, { cause })
+  }
+}
+
+/** Whether the secret key is there. */
+export function holdsOnionKey(directory: string): boolean {
+  return existsSync(join(directory, SECRET_FILE))
+}
+
+/** Removes a key that is kept elsewhere by now, for good, and the folder where nothing else is in it. @throws TorError */
+export function removeOnionKey(directory: string): void {
+  try {
+    for (const name of [SECRET_FILE, PUBLIC_FILE, NAME_FILE]) {
+      rmSync(join(directory, name), { force: true })
+      syncFolder(directory)
+    }
+    if (isEmpty(directory)) rmdirSync(directory)
+  } catch (cause) {
+    if (cause instanceof TorError) throw cause
+    throw new TorError('onion-key-not-removed', `cannot remove the onion key from ${directory}: ${codeOf(cause)}`, directory, { cause })
   }
 }
 

@@ -26,7 +26,7 @@ async function steal(t: TestContext): Promise<Loot> {
   const file = join(directory, 'data.db')
   const database = openDatabase(file)
   const keyFile = join(directory, 'storage.key')
-  const key = await openStorageKey(database, { keyFile })
+  const { key } = await openStorageKey(database, { keyFile, saltFile: '', passphrase: undefined })
   const { accounts } = makeParts({ database, key })
   await accounts.create(jid('romeo@montague.lit'), PASSWORD)
   await accounts.create(jid('benvolio@montague.lit'), 'another password')
@@ -104,7 +104,8 @@ test('with the right password in hand nothing derived from it opens a seal or is
 test('with the storage key as well the password can be tested: it is the key that protects', async (t) => {
   const { file, keyFile } = await steal(t)
   const database = openDatabase(file)
-  const parts = makeParts({ database, key: await openStorageKey(database, { keyFile }) })
+  const { key } = await openStorageKey(database, { keyFile, saltFile: '', passphrase: undefined })
+  const parts = makeParts({ database, key })
   const { argon2, scram } = parts.accounts.claim('romeo', 'montague.lit').verifiers
   assert.ok(await parts.credentials.matches(argon2, PASSWORD))
   assert.ok(!await parts.credentials.matches(argon2, 'another password'))
@@ -118,7 +119,7 @@ test('with the storage key as well the password can be tested: it is the key tha
 test('verifiers that were moved to another account, or are another server\'s, do not open', async (t) => {
   const { file, keyFile } = await steal(t)
   const database = openDatabase(file)
-  const key = await openStorageKey(database, { keyFile })
+  const { key } = await openStorageKey(database, { keyFile, saltFile: '', passphrase: undefined })
   database.statement(`UPDATE account SET verifiers = (SELECT verifiers FROM account WHERE localpart = 'benvolio')
     WHERE localpart = 'romeo'`).run()
   assert.throws(() => makeParts({ database, key }).accounts.claim('romeo', 'montague.lit'), SealBroken)

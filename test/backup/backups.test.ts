@@ -63,6 +63,25 @@ describe('backups by the hour', () => {
     assert.deepEqual(log.lines.filter(({ level }) => level === 'error'), [])
   })
 
+  test('what must not happen during a backup waits for its end, and a backup for the end of that', async () => {
+    await begin()
+    const order: string[] = []
+    const apart = (name: string) => backups.apart(async () => {
+      order.push(`${name} begins, ${readdirSync(backups.vault.folder).filter((one) => !/\.age(\.json)?$/.test(one)).length} under way`)
+      await delay(20)
+      order.push(`${name} ends`)
+      if (name === 'first') throw new Error('it failed')
+    })
+    await backups.now()
+    const making = backups.now().then(() => { order.push('backup') })
+    await Promise.all([assert.rejects(apart('first')), apart('second'), making])
+    const [another] = [apart('third'), backups.now()].map((work) => work.then(() => { order.push('done') }))
+    await another
+    await backups.now()
+    assert.deepEqual(order, ['backup', 'first begins, 0 under way', 'first ends', 'second begins, 0 under way', 'second ends',
+      'third begins, 0 under way', 'third ends', 'done', 'done'])
+  })
+
   test('a start soon after the last one waits for what is left of the hour', async () => {
     await begin()
     await backups.now()

@@ -35,13 +35,15 @@ function problemsOf(toml: string): readonly Problem[] {
 /** What an operator looks for first: where, and what. */
 const told = (toml: string) => problemsOf(toml).map(({ line, key, problem }) => `${line ?? '-'} ${key}: ${problem}`)
 
+const NO_KEYS = { file: '', passphrase_file: '', passphrase_credential: '', passphrase_prompt: false }
+
 describe('the defaults', () => {
   test('without a file one onion domain is served to this machine, with its data beside', () => {
     const config = loadConfig(undefined, { cwd: folder })
     assert.equal(config.files.data, join(folder, 'data'))
     assert.deepEqual(config.domains.map(({ name, onion_service }) => ({ name, onion_service })), [{ name: 'onion', onion_service: true }])
     assert.deepEqual(config.listeners, [{ kind: 'c2s', address: '127.0.0.1', port: 5222, domains: ['onion'] }])
-    assert.deepEqual(config.keys, { file: join(folder, 'data/keys/storage.key'), passphrase_file: '' })
+    assert.deepEqual(config.keys, { ...NO_KEYS, file: join(folder, 'data/keys/storage.key') })
     assert.equal(config.log.level, 'error')
   })
 
@@ -103,7 +105,9 @@ describe('values', () => {
 
   test('a passphrase takes the place of the key file', () => {
     const path = write('passphrase', 'wherefore art thou')
-    assert.deepEqual(load('[keys]\npassphrase_file = "passphrase"').keys, { file: '', passphrase_file: path })
+    assert.deepEqual(load('[keys]\npassphrase_file = "passphrase"').keys, { ...NO_KEYS, passphrase_file: path })
+    assert.deepEqual(load('[keys]\npassphrase_prompt = true').keys, { ...NO_KEYS, passphrase_prompt: true })
+    assert.deepEqual(load('[keys]\npassphrase_credential = "sotto.passphrase"').keys, { ...NO_KEYS, passphrase_credential: 'sotto.passphrase' })
   })
 })
 
@@ -251,8 +255,11 @@ describe('key files', () => {
     assert.match(told('[keys]\nfile = "storage.key"').join(), /^2 keys\.file: .*storage\.key is open to other users \(mode 0640\)$/)
   })
 
-  test('a key file and a passphrase exclude each other', () => {
+  test('a key file and each way to a passphrase exclude each other', () => {
     write('passphrase', 'x')
     assert.match(told('[keys]\nfile = "storage.key2"\npassphrase_file = "passphrase"').join(), /^3 keys\.passphrase_file: the storage key either/)
+    assert.match(told('[keys]\nfile = "storage.key2"\npassphrase_prompt = true').join(), /^3 keys\.passphrase_prompt: the storage key either/)
+    assert.match(told('[keys]\npassphrase_file = "passphrase"\npassphrase_credential = "x"').join(), /^3 keys\.passphrase_credential: the storage key either/)
+    assert.match(told('[keys]\npassphrase_credential = "../x"').join(), /^2 keys\.passphrase_credential: /)
   })
 })

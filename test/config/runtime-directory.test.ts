@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict'
-import { chmodSync, chownSync, mkdirSync, mkdtempSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
+import { chmodSync, chownSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statfsSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { loadConfig } from '../../src/config/load.ts'
 import {
-  LONGEST_RUNTIME_DIRECTORY, makeRuntimeDirectory, runtimeDirectory, standardRuntimeDirectory,
+  LONGEST_RUNTIME_DIRECTORY, makeMemoryDirectory, makeRuntimeDirectory, runtimeDirectory, standardRuntimeDirectory,
 } from '../../src/config/runtime-directory.ts'
 import type { Config } from '../../src/config/schema.ts'
 
@@ -69,5 +69,41 @@ describe('the runtime directory', () => {
 
   test('that cannot be made is a problem of its key', () => {
     assert.throws(() => makeRuntimeDirectory(configWith('gone/run')), { name: 'ConfigError', message: /files\.runtime: .*gone\/run cannot be made \(ENOENT\)/ })
+  })
+})
+
+describe('the folder for what must not reach a disk', () => {
+  const TMPFS = 0x01021994
+
+  test('lies in memory, mode 0700, outside of the data directory, and is empty at each start', (t) => {
+    const config = configWith('')
+    const path = makeMemoryDirectory(config, {})
+    t.after(() => rmSync(path, { recursive: true }))
+    assert.equal(statfsSync(path).type, TMPFS)
+    assert.equal(statSync(path).mode & 0o777, 0o700)
+    assert.ok(!path.startsWith(config.files.data))
+    writeFileSync(join(path, 'left-over'), 'by a server that was killed')
+    assert.equal(makeMemoryDirectory(config, {}), path)
+    assert.deepEqual(readdirSync(path), [])
+  })
+
+  test('is in files.runtime, $RUNTIME_DIRECTORY or $XDG_RUNTIME_DIR where that is in memory, and never on a disk', (t) => {
+    const memory = mkdtempSync('/dev/shm/sotto-test-')
+    t.after(() => rmSync(memory, { recursive: true }))
+    assert.ok(makeMemoryDirectory(configWith(memory), { XDG_RUNTIME_DIR: '/dev/shm' }).startsWith(`${memory}/`))
+    assert.ok(makeMemoryDirectory(configWith(''), { RUNTIME_DIRECTORY: `${memory}:/other` }).startsWith(`${memory}/`))
+    assert.ok(makeMemoryDirectory(configWith(''), { XDG_RUNTIME_DIR: memory }).startsWith(`${memory}/`))
+    const onDisk = makeMemoryDirectory(configWith(''), { XDG_RUNTIME_DIR: import.meta.dirname })
+    t.after(() => rmSync(onDisk, { recursive: true }))
+    assert.equal(statfsSync(onDisk).type, TMPFS)
+  })
+
+  test('is refused, and left as it is, where it is somebody else\'s', (t) => {
+    const memory = mkdtempSync('/dev/shm/sotto-test-')
+    t.after(() => rmSync(memory, { recursive: true }))
+    const path = makeMemoryDirectory(configWith(memory), {})
+    rmSync(path, { recursive: true })
+    symlinkSync(folder, path)
+    assert.throws(() => makeMemoryDirectory(configWith(memory), {}), { name: 'ConfigError', message: /is no folder/ })
   })
 })
