@@ -238,6 +238,13 @@ describe('RFC 6120 §8.1.3: an answer passes for its question only', () => {
     assert.equal(court.judge(result('', 'n'), ROMEO, 'nurse@capulet.lit/kitchen', 'remote'), result('', 'n'))
   })
 
+  test('what the server answers itself takes no room among them', () => {
+    const [court, nurse] = [new Court(), 'nurse@capulet.lit']
+    court.judge(get(PING, 'n'), JULIET, `${nurse}/kitchen`, 'client')
+    for (let number = 0; number <= 64; number++) court.judge(get(PING, `p${number}`), JULIET, nurse, 'client')
+    assert.equal(court.judge(result('', 'n'), `${nurse}/kitchen`, JULIET, 'client'), result('', 'n'))
+  })
+
   test('of 4096 accounts that ask, the one that asked first is forgotten; who was answered takes no room', () => {
     const court = new Court()
     const ask = (name: string): string => court.judge(get(PING), `${name}@capulet.lit/x`, ROMEO, 'client')
