@@ -33,9 +33,12 @@ describe('what is negotiated in TLS', () => {
     rmSync(folder, { recursive: true })
   })
 
+  const address = (): ConnectionOptions => (
+    { port: (server.address() as AddressInfo).port, host: '127.0.0.1', rejectUnauthorized: false }) // it listens on TCP
+
   /** What a client agrees on with us. @throws as the handshake fails */
   async function negotiate(options: ConnectionOptions): Promise<{ readonly cipher: string, readonly group: string | undefined }> {
-    const socket = connectTls({ port: (server.address() as AddressInfo).port, host: '127.0.0.1', rejectUnauthorized: false, ...options })
+    const socket = connectTls({ ...address(), ...options })
     try {
       await once(socket, 'secureConnect')
       return { cipher: socket.getCipher().name, group: groupOf(socket) }
@@ -64,6 +67,18 @@ describe('what is negotiated in TLS', () => {
     ] as const) assert.equal((await negotiate({ ciphers: offered, maxVersion: 'TLSv1.2' })).cipher, taken)
     assert.equal((await negotiate({ ciphers: 'TLS_AES_256_GCM_SHA384:TLS_AES_128_GCM_SHA256' })).cipher, 'TLS_AES_128_GCM_SHA256')
   })
+
+  for (const version of ['TLSv1.2', 'TLSv1.3'] as const) {
+    test(`RFC 9325 §3.4: no session is resumed, by ticket or id, with ${version}`, async () => {
+      const first = connectTls({ ...address(), minVersion: version, maxVersion: version })
+      const [session] = await once(first, 'session') as [Buffer]
+      first.destroy()
+      const second = connectTls({ ...address(), minVersion: version, maxVersion: version, session })
+      await once(second, 'secureConnect')
+      assert.equal(second.isSessionReused(), false)
+      second.destroy()
+    })
+  }
 
   for (const [what, options] of [
     ['RFC 9325 §4.2: CBC is refused', { maxVersion: 'TLSv1.2', ciphers: 'ECDHE-ECDSA-AES128-SHA256:ECDHE-ECDSA-AES256-SHA' }],
