@@ -17,7 +17,7 @@ export const foundations: readonly Foundation[] = [
   },
   {
     rfc: 7590, title: 'Use of TLS in XMPP', since: '0.1.0', status: 'partial', note: 'TLS 1.2 at the least; required on the clearnet',
-    files: ['src/net/tls.ts'],
+    files: ['src/net/tls-settings.ts'],
   },
   {
     rfc: 7622, title: 'XMPP: Address Format', since: '0.1.0', status: 'complete', note: 'names of new accounts are of ASCII',

@@ -33,7 +33,8 @@ export class Connection {
   readonly onion: boolean
   #socket: Socket
   #owner: ConnectionOwner | undefined
-  #identity: TlsIdentity | undefined
+  /** As server in TLS: by the certificate that was shown, whatever its identity shows to those who come later. */
+  #shown: { readonly endPoint: Buffer | undefined } | undefined
   #secure = false
   #closed = false
 
@@ -95,7 +96,7 @@ export class Connection {
   startTls(
     identity: TlsIdentity, choose?: (serverName: string) => TlsIdentity | undefined, protocol: TlsProtocol = 'xmpp-client',
   ): Promise<boolean> {
-    this.#identity = identity
+    this.#shown = { endPoint: identity.endPoint }
     return this.#shakeHands(new TLSSocket(this.#release(), {
       isServer: true,
       secureContext: identity.context,
@@ -108,7 +109,7 @@ export class Connection {
         SNICallback: (serverName, answer) => {
           const chosen = choose(serverName)
           if (chosen === undefined) return answer(new Error('no such name here'))
-          this.#identity = chosen
+          this.#shown = { endPoint: chosen.endPoint }
           answer(null, chosen.context)
         },
       }),
@@ -134,11 +135,11 @@ export class Connection {
    */
   channelBindings(): ReadonlyMap<string, Buffer> {
     const bindings = new Map<string, Buffer>()
-    if (!(this.#socket instanceof TLSSocket) || this.#identity === undefined) return bindings
+    if (!(this.#socket instanceof TLSSocket) || this.#shown === undefined) return bindings
     if (this.#socket.getProtocol() === 'TLSv1.3') {
       bindings.set('tls-exporter', this.#socket.exportKeyingMaterial(32, 'EXPORTER-Channel-Binding', Buffer.alloc(0)))
     }
-    if (this.#identity.endPoint !== undefined) bindings.set('tls-server-end-point', this.#identity.endPoint)
+    if (this.#shown.endPoint !== undefined) bindings.set('tls-server-end-point', this.#shown.endPoint)
     return bindings
   }
 

@@ -1,28 +1,12 @@
-import { constants, createPrivateKey, X509Certificate } from 'node:crypto'
+import { createPrivateKey, X509Certificate } from 'node:crypto'
 import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, statSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import { createSecureContext, type SecureContext } from 'node:tls'
 import { endPointBinding, selfSigned, type KeyPair } from './certificate.ts'
-
-/**
- * TLS 1.2 with forward secrecy at the least; no renegotiation (its CPU cost is the attacker's choice), no tickets
- * (streams are long-lived), no compression. RFC 7590, RFC 9325.
- */
-const SETTINGS = {
-  minVersion: 'TLSv1.2',
-  maxVersion: 'TLSv1.3',
-  ciphers: [
-    'TLS_AES_128_GCM_SHA256', 'TLS_AES_256_GCM_SHA384', 'TLS_CHACHA20_POLY1305_SHA256',
-    'ECDHE-ECDSA-AES128-GCM-SHA256', 'ECDHE-RSA-AES128-GCM-SHA256', 'ECDHE-ECDSA-AES256-GCM-SHA384',
-    'ECDHE-RSA-AES256-GCM-SHA384', 'ECDHE-ECDSA-CHACHA20-POLY1305', 'ECDHE-RSA-CHACHA20-POLY1305',
-  ].join(':'),
-  ecdhCurve: 'X25519:P-256:P-384',
-  honorCipherOrder: true,
-  secureOptions: constants.SSL_OP_NO_RENEGOTIATION | constants.SSL_OP_NO_TICKET | constants.SSL_OP_NO_COMPRESSION,
-} as const
+import { TLS_SETTINGS } from './tls-settings.ts'
 
 /** For handshakes with servers that we call. Whom their certificates name is judged by whoever knows whom we called. */
-export const CALLING = { ...SETTINGS, rejectUnauthorized: false } as const
+export const CALLING = { ...TLS_SETTINGS, rejectUnauthorized: false } as const
 
 /** A certificate that cannot be used: names the file and the remedy. */
 export class CertificateError extends Error {
@@ -53,7 +37,7 @@ export class TlsIdentity {
     this.#files = files
     this.#stamp = stampOf(files)
     const pair = read(files, now)
-    this.#context = createSecureContext({ ...SETTINGS, cert: pair.certificate, key: pair.key })
+    this.#context = contextOf(pair, files)
     this.#endPoint = endPointBinding(pair.certificate)
   }
 
@@ -72,8 +56,9 @@ export class TlsIdentity {
     if (stamp === this.#stamp) return false
     this.#stamp = stamp
     const pair = read(this.#files, now)
-    this.#context = createSecureContext({ ...SETTINGS, cert: pair.certificate, key: pair.key })
+    const context = contextOf(pair, this.#files)
     this.#endPoint = endPointBinding(pair.certificate)
+    this.#context = context
     return true
   }
 }
@@ -108,6 +93,14 @@ function read(files: CertificateFiles, now: number): KeyPair {
   return pair
 }
 
+function contextOf({ certificate, key }: KeyPair, files: CertificateFiles): SecureContext {
+  try {
+    return createSecureContext({ ...TLS_SETTINGS, cert: certificate, key })
+  } catch (error) { // for instance, because the key is of a kind or size that OpenSSL does not take any more
+    throw new CertificateError(files.certificate, `TLS cannot be spoken with it (${(error as NodeJS.ErrnoException).code ?? 'unknown'})`)
+  }
+}
+
 function readText(file: string): string {
   try {
     return readFileSync(file, 'utf8')
@@ -116,12 +109,13 @@ function readText(file: string): string {
   }
 }
 
-/** Changes whenever either file is replaced or rewritten. */
+/** Changes whenever either file is replaced, rewritten, or given other rights. */
 function stampOf(files: CertificateFiles): string {
   return [files.certificate, files.key].map((file) => {
     try {
-      const { mtimeMs, ino, size } = statSync(file)
-      return `${mtimeMs} ${ino} ${size}`
+      // ctime, as a file that could not be read may be let be read without being written.
+      const { mtimeMs, ctimeMs, ino, size } = statSync(file)
+      return `${mtimeMs} ${ctimeMs} ${ino} ${size}`
     } catch {
       return 'absent'
     }

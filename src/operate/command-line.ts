@@ -6,6 +6,7 @@ import { CommandError } from '../routing/command-error.ts'
 import type { AccountListOutput, AccountOutput } from './account.ts'
 import { backupCommandLine } from './backup.ts'
 import { addAccounts } from './bulk.ts'
+import { certificateLines } from './certificate-report.ts'
 import type { Terminal } from './console.ts'
 import type { Operator } from './control-client.ts'
 import { zoneLines, type DnsOptions } from './dns.ts'
@@ -80,6 +81,12 @@ export function commandLine(program: Program): Command {
     .option('--account <uri>', 'your account with the authority; nobody else\'s gets a certificate then')
     .action((domain: string | undefined, options: Omit<DnsOptions, 'domain'>) => {
       for (const line of zoneLines(config(), { ...options, domain })) print(line)
+    })
+
+  root.command('tls [domain]')
+    .description('the fingerprints of certificates, what they say, and where they are shown')
+    .action((domain: string | undefined) => {
+      for (const line of certificateLines(config(), domain, Date.now())) print(line)
     })
 
   const account = root.command('account').description('accounts')

@@ -1,12 +1,9 @@
-import { createHash, X509Certificate } from 'node:crypto'
-import { existsSync, readFileSync } from 'node:fs'
-import { isIP } from 'node:net'
-import { join } from 'node:path'
+import { createHash, type X509Certificate } from 'node:crypto'
 import { domainToASCII } from 'node:url'
 import { domainName, ONION } from '../config/domain-name.ts'
 import type { Config, DomainConfig, ListenerConfig } from '../config/schema.ts'
-import { CertificateError } from '../net/tls.ts'
 import { CommandError } from '../routing/command-error.ts'
+import { certificateOf, where } from './served-certificate.ts'
 
 export interface DnsOptions {
   /** As the operator writes it; may be left out where one domain has a DNS name. */
@@ -112,18 +109,6 @@ function authorities(domain: string, certificate: X509Certificate | undefined, {
   ]
 }
 
-/** The operator's certificate, or the one of our own making where it is made already. */
-function certificateOf({ files }: Config, { name, certificate }: DomainConfig): X509Certificate | undefined {
-  const file = certificate !== '' ? certificate : join(files.data, 'certificates', `${name}.crt`)
-  if (certificate === '' && !existsSync(file)) return undefined
-  try {
-    return new X509Certificate(readFileSync(file))
-  } catch (error) {
-    const code = error instanceof Error && 'syscall' in error && 'code' in error ? `cannot be read (${String(error.code)})` : undefined
-    throw new CertificateError(file, code ?? 'not a certificate in PEM form')
-  }
-}
-
 function issuerOf({ issuer }: X509Certificate): string | undefined {
   const [, organization = ''] = /^O=(.*)$/m.exec(issuer) ?? []
   return AUTHORITIES.find(([one]) => organization.toLowerCase().startsWith(one.toLowerCase()))?.[1]
@@ -138,10 +123,6 @@ function hostName(text: string): string {
   const name = domainName(text.replace(/\.$/, ''))
   if (typeof name === 'string' && name !== ONION) return domainToASCII(name)
   throw new CommandError('bad-input', 'a host and an authority are told by DNS names, e.g. xmpp.example.org')
-}
-
-function where(address: string, port: number): string {
-  return `${isIP(address) === 6 ? `[${address}]` : address}:${port}`
 }
 
 function isLoopback(address: string): boolean {

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer, connect, type AddressInfo, type Server, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -10,6 +10,7 @@ import { createHash, X509Certificate } from 'node:crypto'
 import { Connection, type ConnectionOwner } from '../../src/net/connection.ts'
 import { networkName } from '../../src/net/listener.ts'
 import { CertificateError, selfSignedFiles, TlsIdentity, type CertificateFiles } from '../../src/net/tls.ts'
+import { Issued } from './authority.ts'
 
 describe('TLS on a connection', () => {
   let folder: string
@@ -158,6 +159,38 @@ describe('TLS on a connection', () => {
     const other = await selfSignedFiles(folder, 'newer', 'capulet.lit', Date.now())
     assert.throws(() => new TlsIdentity({ certificate: other.certificate, key: files.key }, Date.now()), /not the key of/)
     assert.throws(() => new TlsIdentity(other, Date.parse('2999-01-01')), /expired/)
+  })
+
+  test('RFC 5929 §4.1: who shook hands before the certificate was renewed binds to the one that it was shown', async () => {
+    const waiting = accepted
+    const socket = client()
+    await once(socket, 'secureConnect')
+    const connection = await waiting
+    assert.equal(await secured, true)
+    const renewed = await selfSignedFiles(folder, 'renewed', 'capulet.lit', Date.now())
+    copyFileSync(renewed.certificate, files.certificate)
+    copyFileSync(renewed.key, files.key)
+    assert.equal(identity.reload(Date.now()), true)
+    const shown = createHash('sha256').update(socket.getPeerCertificate().raw).digest()
+    assert.notDeepEqual(identity.endPoint, shown)
+    assert.deepEqual(connection.channelBindings().get('tls-server-end-point'), shown)
+    socket.destroy()
+  })
+
+  test('a file that only got other rights is read again: it may not have been readable', async () => {
+    const mine = await selfSignedFiles(folder, 'rights', 'capulet.lit', Date.now())
+    const reloading = new TlsIdentity(mine, Date.now())
+    chmodSync(mine.key, 0o640)
+    assert.equal(reloading.reload(Date.now()), true)
+    assert.equal(reloading.reload(Date.now()), false)
+  })
+
+  test('a certificate that OpenSSL does not take is refused as such, with its file', async () => {
+    const weak = await Issued.root({ subject: 'CN=capulet.lit', authority: false, from: Date.now() - 1000, to: Date.now() + 86_400_000, rsaBits: 512 })
+    const mine = { certificate: join(folder, 'weak.crt'), key: join(folder, 'weak.key') }
+    writeFileSync(mine.certificate, weak.pem)
+    writeFileSync(mine.key, await weak.keyPem())
+    assert.throws(() => new TlsIdentity(mine, Date.now()), (error) => error instanceof CertificateError && /weak\.crt: TLS cannot be spoken/.test(error.message))
   })
 
   test('a self-signed certificate names its domain in every way a peer may look for it, and nothing else', async () => {

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { spawn, type ChildProcess } from 'node:child_process'
+import { X509Certificate } from 'node:crypto'
 import { once } from 'node:events'
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { connect, createServer, type AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
@@ -106,6 +107,17 @@ describe('the program', () => {
     server.child.kill('SIGTERM')
     assert.deepEqual(await once(server.child, 'exit'), [0, null])
     assert.equal(existsSync(join(folder, 'data', 'run', 'control.sock')), false)
+  })
+
+  test('`tls` prints the fingerprint of the certificate that the server shows while it runs', async () => {
+    const server = await serving()
+    const { code, stdout, stderr } = await sotto(['tls'])
+    assert.deepEqual([code, stderr], [0, ''])
+    const certificate = new X509Certificate(readFileSync(join(folder, 'data', 'certificates', 'onion.crt')))
+    assert.ok(stdout.startsWith(`onion\n  SHA-256   ${certificate.fingerprint256}\n`), stdout)
+    assert.match((await sotto(['tls', 'verona.lit'])).stderr, /^that domain is not served here; these are: onion\n$/)
+    server.child.kill('SIGTERM')
+    assert.deepEqual(await once(server.child, 'exit'), [0, null])
   })
 
   test('a second server on the same data is refused with 1', async () => {
