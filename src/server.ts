@@ -74,7 +74,7 @@ export async function startServer(config: Config, announcer: Announcer, { lenien
   try {
     const doors = built.doors = await buildDoors(house, runtime, federation)
     const tor = built.tor = buildTor(house, runtime, announcer)
-    const backups = built.backups = new Backups({ config, configFile, database: house.database, clock: systemClock, log })
+    const backups = built.backups = new Backups({ config, configFile, database: house.database, socks: () => built.tor?.socks, clock: systemClock, log })
     const server = new Lifetimes([
       { name: 'store', stop: () => house.close() },
       backups,
@@ -100,7 +100,7 @@ export async function openOffline(config: Config, configFile?: string): Promise<
   const log = createLog(config.log)
   const built: { backups?: Backups } = {}
   const house = await openHouse(config, systemClock, log, [onionCommands(() => undefined), backupCommands(() => built.backups)])
-  built.backups = new Backups({ config, configFile, database: house.database, clock: systemClock, log })
+  built.backups = new Backups({ config, configFile, database: house.database, socks: () => undefined, clock: systemClock, log })
   return {
     run: async (command, input) => {
       const route = house.installation.tables.commands.get(command)
