@@ -5,8 +5,8 @@ import { writeWhole } from './whole-file.ts'
 const entry = z.strictObject({
   /** When the place was first named, in milliseconds since the epoch. */
   since: z.int(),
-  /** The backups that were read back there and were as their receipts say: when, and their size. */
-  proven: z.record(z.string(), z.strictObject({ at: z.int(), bytes: z.int() })),
+  /** The backups that were read back there and were as their receipts say: when, and what that is. */
+  proven: z.record(z.string(), z.strictObject({ at: z.int(), bytes: z.int(), sha256: z.string() })),
   /** Why the last round failed; undefined where it did not. */
   failure: z.strictObject({ condition: z.string(), at: z.int() }).optional(),
 })

@@ -40,6 +40,8 @@ const FIRST_MILLISECONDS = MINUTE
 const LOOK_MILLISECONDS = 60 * MINUTE
 /** After failures: a minute, two, four..., but never longer than this. */
 const LONGEST_WAIT_MILLISECONDS = 60 * MINUTE
+/** A proof is believed for so long; then the copy is read once more, one in each round. */
+const PROOF_MILLISECONDS = 7 * 24 * 60 * MINUTE
 /** Whoever gives a byte a minute does not keep a round for ever. */
 const LONGEST_ROUND_MILLISECONDS = 24 * 60 * MINUTE
 /** A server that was off for long makes a backup and copies it before it rings. */
@@ -157,9 +159,10 @@ export class CopyPlace {
     try {
       await copyAll({
         session, originals: originals(), rotation, proven: ledger.proven(place),
-        prove: ({ name, bytes }) => {
+        stale: clock.now() - PROOF_MILLISECONDS,
+        prove: (name, { bytes, sha256 }) => {
           watch.signal.throwIfAborted()
-          ledger.prove(place, name, { at: clock.now(), bytes })
+          ledger.prove(place, name, { at: clock.now(), bytes, sha256 })
           log.info('backup.copied', { index, count: bytes })
         },
         forget: (names) => ledger.forget(place, names),

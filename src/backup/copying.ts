@@ -21,8 +21,10 @@ export interface Round {
   readonly rotation: Rotation
   /** What was proven there before, by name. */
   readonly proven: ReadonlyMap<string, CopyProof>
+  /** Proofs from before that time are too old to be believed. */
+  readonly stale: number
   /** This one was read back just now, and is as its receipt says. */
-  readonly prove: (receipt: Receipt) => void
+  readonly prove: (name: string, content: { readonly bytes: number, readonly sha256: string }) => void
   /** These are there no longer. */
   readonly forget: (names: readonly string[]) => void
   /** These were proven, and somebody else than we removed or changed them. */
@@ -43,6 +45,7 @@ export async function copyAll(round: Round): Promise<void> {
   for (const original of originals.toSorted((one, other) => other.receipt.made - one.receipt.made)) {
     if (wanted.has(original.name)) await copyOne(round, original, files, standing.has(original.name))
   }
+  await proveAgain(round, standing)
   // Only now, when all that is to be kept is there: until then an old one may be the last.
   for (const { name } of files.values()) {
     const archive = archiveOf(name)
@@ -64,7 +67,16 @@ async function copyOne({ session, prove }: Round, original: Original, files: Rea
     await session.put(each.source, each.name)
     if (!await isAsItWas(session, each.name, each.source)) throw new CopyError('read-back-differs')
   }
-  prove(original.receipt)
+  prove(name, original.receipt)
+}
+
+/** Disks rot, and a name and a size do not show it: the proof that is the oldest is made again, if it is old. */
+async function proveAgain({ session, proven, stale, prove, damaged }: Round, standing: ReadonlySet<string>): Promise<void> {
+  const [oldest] = [...proven].filter(([name, { at }]) => standing.has(name) && at < stale).sort(([, one], [, other]) => one.at - other.at)
+  if (oldest === undefined) return
+  const [name, proof] = oldest
+  if (await isAsItWas(session, name, proof)) prove(name, proof)
+  else damaged([name])
 }
 
 /** Where a place tells no sizes, what was proven is taken for as it was. */
@@ -73,7 +85,7 @@ function hasSize(file: CopyFile | undefined, bytes: number): boolean {
 }
 
 /** Reads all of it back: the one proof that needs no trust in whoever keeps it. */
-async function isAsItWas(session: CopySession, name: string, { bytes, sha256 }: CopySource): Promise<boolean> {
+async function isAsItWas(session: CopySession, name: string, { bytes, sha256 }: Pick<CopySource, 'bytes' | 'sha256'>): Promise<boolean> {
   const hash = createHash('sha256')
   let count = 0
   for await (const chunk of session.get(name)) {

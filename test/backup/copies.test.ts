@@ -76,6 +76,20 @@ for (const kind of ['directory', 'command'] as const) {
       assert.deepEqual(bench.events('backup.copy-damaged')[0]?.fields, { index: 0, count: 2 })
     })
 
+    test('a proof is good for a week; then the copy is read once more, and one that rotted is made again', async (t) => {
+      const { bench, folder } = benched(t, kind)
+      bench.copies.start()
+      const one = bench.add()
+      await bench.proven(one)
+      writeFileSync(join(folder, one.name), Buffer.alloc(one.receipt.bytes))
+      await pass(bench, 7 * 24 * HOUR, { step: HOUR })
+      assert.deepEqual(bench.events('backup.copy-damaged'), [])
+      await pass(bench, 3 * HOUR, { step: HOUR })
+      assert.equal(bench.events('backup.copy-damaged').length, 1)
+      assert.equal(digest(join(folder, one.name)), one.receipt.sha256)
+      assert.equal(bench.copies.list()[0]?.count, 1)
+    })
+
     test('what lies there under the right name and size, but is something else, is no copy', async (t) => {
       const { bench, folder } = benched(t, kind)
       const one = bench.add()
