@@ -65,7 +65,7 @@ export async function startServer(config: Config, announcer: Announcer, options:
   try {
     const doors = built.doors = await buildDoors(house, runtime, federation)
     const tor = built.tor = buildTor(house, runtime, announcer)
-    const backups = built.backups = new Backups({ config, configFile, database: house.database, clock, log })
+    const backups = built.backups = new Backups({ config, configFile, database: house.database, socks: () => built.tor?.socks, clock, log })
     const server = new Lifetimes([
       { name: 'store', stop: () => house.close() },
       backups,
@@ -111,7 +111,7 @@ export async function openOffline(config: Config, { configFile, surroundings }: 
   const house = built.house = await openHouse(config, systemClock, log, [
     onionCommands(() => undefined), backupCommands(() => built.backups), statusCommand(nobody), rotation(config, built),
   ], surroundings)
-  built.backups = new Backups({ config, configFile, database: house.database, clock: systemClock, log })
+  built.backups = new Backups({ config, configFile, database: house.database, socks: () => undefined, clock: systemClock, log })
   return {
     run: async (command, input) => {
       const route = house.installation.tables.commands.get(command)

@@ -6,9 +6,13 @@ import type { Config } from '../config/schema.ts'
 import type { Lifetime } from '../lifetime.ts'
 import type { Log } from '../log.ts'
 import type { Database } from '../store/database.ts'
+import type { TorEndpoint } from '../tor/socks5.ts'
 import { BackupError } from './backup-error.ts'
 import { contentOf } from './content.ts'
+import { Copies } from './copies.ts'
+import type { CopyState } from './copy-place.ts'
 import { identitiesIn } from './identity.ts'
+import type { Original } from './copying.ts'
 import type { Made, Making } from './making.ts'
 import { ReceiptKey, readReceipt, type Receipt } from './receipt.ts'
 import { Vault, type Kept } from './vault.ts'
@@ -18,6 +22,8 @@ export interface BackupsParts {
   readonly config: Config
   readonly configFile: string | undefined
   readonly database: Database
+  /** Where tor is now; undefined while there is none. */
+  readonly socks: () => TorEndpoint | undefined
   readonly clock: Clock
   readonly log: Log
 }
@@ -34,6 +40,9 @@ export class Backups implements Lifetime {
   readonly name = 'backups'
   readonly vault: Vault
   readonly #parts: BackupsParts
+  readonly #copies: Copies
+  #areCopied = false
+  #copyTimer: Timer | undefined
   #timer: Timer | undefined
   #running: Promise<Receipt> | undefined
   /** Ends when what runs apart from backups has ended. */
@@ -41,9 +50,12 @@ export class Backups implements Lifetime {
   #stopped = false
 
   constructor(parts: BackupsParts) {
-    const { backup, files } = parts.config
+    const { config: { backup, files }, socks, clock, log } = parts
     this.#parts = parts
     this.vault = new Vault(backup.directory === '' ? join(files.data, 'backups') : backup.directory)
+    const originals = (): readonly Original[] => this.list().flatMap(({ name, receipt }) => (
+      receipt === undefined ? [] : [{ name, file: this.vault.path(name), receiptFile: this.vault.receiptPath(name), receipt }]))
+    this.#copies = new Copies({ backup, folder: this.vault.folder, originals, socks, clock, log })
   }
 
   get enabled(): boolean {
@@ -52,6 +64,7 @@ export class Backups implements Lifetime {
 
   start(): void {
     if (!this.enabled) return
+    this.#startCopies()
     const { clock, config: { backup: { every } } } = this.#parts
     const last = this.vault.all().at(-1)
     // A clock that jumped back must not keep it from the next one for longer than usual.
@@ -62,6 +75,8 @@ export class Backups implements Lifetime {
   async stop(): Promise<void> {
     this.#stopped = true
     this.#timer?.cancel()
+    this.#copyTimer?.cancel()
+    await this.#copies.stop()
     await this.#running?.catch(() => undefined)
   }
 
@@ -81,6 +96,23 @@ export class Backups implements Lifetime {
   /** Those that are there, the oldest first, each with what was proven of it; undefined where that cannot be read. */
   list(): readonly (Kept & { readonly receipt: Receipt | undefined })[] {
     return this.vault.all().map((kept) => ({ ...kept, receipt: this.#receiptOf(kept.name) }))
+  }
+
+  /** What is proven of the copies in other places, in the order of the configuration. */
+  copies(): readonly CopyState[] {
+    return this.#copies.list()
+  }
+
+  /** A folder that cannot be written costs neither the server nor the next try to make a backup. */
+  #startCopies(): void {
+    const { clock, log } = this.#parts
+    try {
+      this.#copies.start()
+      this.#areCopied = true
+    } catch (error) {
+      log.error('backup.failed', { condition: conditionOf(error) }, error)
+      this.#copyTimer = clock.after(RETRY_MILLISECONDS, () => this.#startCopies())
+    }
   }
 
   #receiptOf(name: string): Receipt | undefined {
@@ -126,6 +158,7 @@ export class Backups implements Lifetime {
       this.vault.keep(name, draft)
       this.vault.rotate(backup)
       log.info('backup.made', { count: bytes })
+      if (this.#areCopied) this.#copies.look() // where no server runs, nothing would wait for them
       return receipt
     } finally {
       rmSync(snapshot, { force: true })

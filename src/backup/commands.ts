@@ -3,11 +3,13 @@ import type { Extension } from '../routing/extension.ts'
 import { StoreError } from '../store/store-error.ts'
 import { BackupError } from './backup-error.ts'
 import type { Backups } from './backups.ts'
+import type { CopyState } from './copy-place.ts'
 import type { Receipt } from './receipt.ts'
 
 export interface BackupListOutput {
   readonly folder: string
   readonly backups: readonly { readonly name: string, readonly made: number, readonly bytes: number, readonly proof: Receipt['proof'] | undefined }[]
+  readonly copies: readonly CopyState[]
 }
 
 /** The commands by which the operator makes backups and sees them; to read one needs no server (restoring.ts). */
@@ -24,6 +26,7 @@ export function backupCommands(backups: () => Backups | undefined): Extension {
           run: (): BackupListOutput => ({
             folder: there().vault.folder,
             backups: there().list().map(({ name, made, bytes, receipt }) => ({ name, made, bytes, proof: receipt?.proof })),
+            copies: there().copies(),
           }),
         },
       ],

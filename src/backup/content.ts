@@ -24,6 +24,7 @@ export function contentOf(config: Config, configFile: string | undefined): reado
     .map((file): ContentFile => ({ path: join('data', relative(data, file)), file }))
   const named = [
     config.keys.file, ...config.domains.flatMap(({ certificate, key }) => [certificate, key]), config.s2s.authorities, config.tor.torrc,
+    ...config.backup.copies.flatMap(({ key_file, secret_key_file }) => [key_file, secret_key_file]),
   ]
   const outside = [...new Set(named)].filter((file) => file !== '' && existsSync(file) && !inside.some((one) => one.file === file))
     .map((file, index): ContentFile => ({ path: `outside/${index}`, file, outside: file }))

@@ -1,8 +1,9 @@
 import { createPrivateKey, createPublicKey, generateKeyPairSync, sign, verify, type KeyObject } from 'node:crypto'
-import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { z } from 'zod'
 import { BackupError } from './backup-error.ts'
+import { writeWhole } from './whole-file.ts'
 
 const body = z.strictObject({
   name: z.string(),
@@ -70,17 +71,4 @@ export function readReceipt(file: string, key?: string): Receipt {
 
 function signedBytes({ name, made, bytes, sha256, proof, rows }: Receipt): Buffer {
   return Buffer.from(JSON.stringify([name, made, bytes, sha256, proof, Object.entries(rows).sort()]))
-}
-
-/** Whole or not at all. */
-function writeWhole(file: string, text: string): void {
-  const draft = `${file}.new`
-  const descriptor = openSync(draft, 'w', 0o600)
-  try {
-    writeSync(descriptor, text)
-    fsyncSync(descriptor)
-  } finally {
-    closeSync(descriptor)
-  }
-  renameSync(draft, file)
 }

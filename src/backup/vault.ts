@@ -18,8 +18,10 @@ export interface Rotation {
 }
 
 const NAME = /^sotto-(\d{4}-\d\d-\d\d)T(\d\d)-(\d\d)-(\d\d)Z\.age$/
-const RECEIPT = '.json'
-const UNFINISHED = '.partial'
+/** What a receipt's name has more than that of its backup. */
+export const RECEIPT = '.json'
+/** The same of what is being written. */
+export const UNFINISHED = '.partial'
 const DAY = 86_400_000
 
 /** The folder of finished backups: `sotto-2026-11-26T04-00-00Z.age` and its receipt beside it, `….age.json`. */

@@ -1,12 +1,13 @@
 import { isIP, isIPv4, SocketAddress } from 'node:net'
 import type { Complaint } from './config-error.ts'
+import { copiesComplaints } from './copies.ts'
 import { ONION } from './domain-name.ts'
 import { keyPairComplaints, secretFileComplaints, unreadable } from './key-files.ts'
 import type { Config, ListenerConfig } from './schema.ts'
 
 /** What is wrong between values that are each right by themselves, and with the files that they name. */
 export function contradictions(config: Config, now: number): Complaint[] {
-  return [...ofDomains(config, now), ...ofListeners(config), ...ofKeys(config), ...ofTor(config), ...ofServers(config), ...ofLimits(config)]
+  return [...ofDomains(config, now), ...ofListeners(config), ...ofKeys(config), ...ofTor(config), ...ofServers(config), ...copiesComplaints(config), ...ofLimits(config)]
 }
 
 function ofDomains({ domains }: Config, now: number): Complaint[] {

@@ -87,7 +87,18 @@ function withPaths(given: Config, base: string): Config {
     domains: given.domains.map((domain) => (
       { ...domain, certificate: absolute(domain.certificate), key: absolute(domain.key) })),
     metrics: { listen: given.metrics.listen !== undefined && 'path' in given.metrics.listen ? { path: absolute(given.metrics.listen.path) } : given.metrics.listen },
-    backup: { ...given.backup, identity: absolute(given.backup.identity), directory: absolute(given.backup.directory) },
+    backup: {
+      ...given.backup,
+      identity: absolute(given.backup.identity),
+      directory: absolute(given.backup.directory) || join(data, 'backups'),
+      copies: given.backup.copies.map((copy) => ({
+        ...copy,
+        path: copy.kind === 'directory' ? absolute(copy.path) : copy.path,
+        key_file: absolute(copy.key_file),
+        secret_key_file: absolute(copy.secret_key_file),
+        command: copy.command.map((word, index) => index === 0 && word.includes('/') ? resolve(base, word) : word),
+      })),
+    },
     s2s: { ...given.s2s, authorities: absolute(given.s2s.authorities) },
     tor: {
       ...given.tor,

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { LOG_LEVELS } from '../log.ts'
+import { copy } from './copies.ts'
 import { domainName, ONION } from './domain-name.ts'
 import { FEDERATION_POLICIES, onionMap, resolvers, unverified, type FederationPolicy } from './federation.ts'
 
@@ -141,6 +142,8 @@ const file = z.strictObject({
     hourly: count(24, 1, 10_000),
     daily: count(7, 0, 10_000),
     weekly: count(4, 0, 10_000),
+    alarm_after: duration('6h'),
+    copies: z.array(copy).max(16).default([]),
   }).prefault({}),
   auth: z.strictObject({
     plain: z.boolean().default(true),
@@ -180,7 +183,9 @@ export const configSchema = file.transform((given) => {
   const listeners = given.listeners.map((one) => ({ ...one, domains: one.domains ?? standard }))
   const open = new Set(listeners.filter(({ address }) => !isLoopback(address)).flatMap((one) => one.domains))
   const domains = given.domains.map((one) => ({ ...one, federation: one.federation ?? federationByDefault(one, open.has(one.name)) }))
-  return { ...given, domains, listeners }
+  // Whoever is reached through Tor does not want to be found by where the copies come from.
+  const copies = given.backup.copies.map((one) => ({ ...one, tor: one.tor ?? given.tor.enabled }))
+  return { ...given, domains, listeners, backup: { ...given.backup, copies } }
 })
 
 /** Whoever is reached at an onion address alone does not show the address of the machine by calling others, either. */

@@ -71,7 +71,7 @@ function valueAt(input: unknown, path: Path): unknown {
 function standIn(path: Path): unknown {
   switch (path.at(-1)) {
     case 'name': return `unnamed-${String(path.at(-2))}.invalid`
-    case 'kind': return 'c2s'
+    case 'kind': return path[0] === 'listeners' ? 'c2s' : undefined
     case 'port': return 0
     default: return undefined
   }

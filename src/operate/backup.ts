@@ -1,6 +1,7 @@
 import type { Command } from 'commander'
 import { join, resolve } from 'node:path'
 import type { BackupListOutput } from '../backup/commands.ts'
+import type { CopyState } from '../backup/copy-place.ts'
 import type { Receipt } from '../backup/receipt.ts'
 import type { Config } from '../config/schema.ts'
 import { CommandError } from '../routing/command-error.ts'
@@ -24,12 +25,13 @@ export function backupCommandLine(backup: Command, { operate, config, file, cwd,
       print(`Made ${receipt.name}: ${size(receipt.bytes)}, ${PROOFS[receipt.proof]}`)
     }))
   backup.command('list')
-    .description('the backups on this machine, the oldest first')
+    .description('the backups on this machine, the oldest first, and what is proven of their copies')
     .action(() => operate(async (operator) => {
-      const { folder, backups } = await operator.run('backup list', {}) as BackupListOutput
+      const { folder, backups, copies } = await operator.run('backup list', {}) as BackupListOutput
       print(`${folder}:`)
       for (const { name, bytes, proof } of backups) print(`${name}  ${size(bytes)}  ${proof === undefined ? 'no valid receipt' : PROOFS[proof]}`)
       if (backups.length === 0) print('none yet')
+      for (const copy of copies) for (const line of copyLines(copy)) print(line)
     }))
   backup.command('verify <file>')
     .description('prove a backup once more: by its receipt and, with an identity, by decrypting it')
@@ -82,6 +84,15 @@ async function readIdentities(file: string, cwd: string): Promise<readonly strin
   if (file === '') return []
   const { identitiesIn } = await import('../backup/identity.ts')
   return identitiesIn(resolve(cwd, file))
+}
+
+function copyLines({ place, newest, count, failure, isOverdue }: CopyState): string[] {
+  return [
+    `${place}:`,
+    newest === undefined ? 'no proven copy' : `${newest.name}  the newest of ${count} proven copies, read back ${time(newest.proven)}`,
+    ...isOverdue ? ['OVERDUE: it is older than backup.alarm_after'] : [],
+    ...failure === undefined ? [] : [`failed ${time(failure.at)}: ${failure.condition}`],
+  ]
 }
 
 function size(bytes: number): string {

@@ -37,7 +37,7 @@ describe('backups by the hour', () => {
     const key = join(folder, 'key.txt')
     const recipient = await makeIdentity(key)
     const config = configSchema.parse({ files: { data: folder }, backup: { recipients: [recipient], identity: key, ...more } })
-    backups = new Backups({ config, configFile: undefined, database, clock, log })
+    backups = new Backups({ config, configFile: undefined, database, socks: () => undefined, clock, log })
     backups.start()
   }
 
@@ -87,7 +87,7 @@ describe('backups by the hour', () => {
     await backups.now()
     await backups.stop()
     clock.advance(HOUR / 2)
-    backups = new Backups({ config: configSchema.parse({ files: { data: folder }, backup: { recipients: [await makeIdentity(join(folder, 'other.txt'))] } }), configFile: undefined, database, clock, log })
+    backups = new Backups({ config: configSchema.parse({ files: { data: folder }, backup: { recipients: [await makeIdentity(join(folder, 'other.txt'))] } }), configFile: undefined, database, socks: () => undefined, clock, log })
     backups.start()
     clock.advance(HOUR / 2 - 1000)
     assert.equal(names().length, 1)

@@ -35,7 +35,9 @@ describe('config/sotto.example.toml', () => {
   })
 
   test('uncommented it says the defaults', () => {
-    assert.deepEqual(configSchema.parse(parse(UNCOMMENTED)), configSchema.parse({}))
+    // By default nothing is copied anywhere; the table stands there for what its keys are without being written.
+    const copies = [{ kind: 'directory' }]
+    assert.deepEqual(configSchema.parse(parse(UNCOMMENTED)), configSchema.parse({ backup: { copies } }))
   })
 
   test('every key has a comment above it', () => {
