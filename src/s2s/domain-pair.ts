@@ -115,6 +115,7 @@ export class DomainPair implements StreamWatcher {
     if (reason === undefined) stream?.end()
     else stream?.fail(reason)
     this.#bounce(waiting, error)
+    this.#rest()
   }
 
   // From the stream

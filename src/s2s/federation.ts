@@ -94,7 +94,7 @@ export class Federation implements Lifetime {
       release: (local, remote, carrier, cleanly) => this.#delivery.release(local, remote, carrier, cleanly),
     }
     // Those who call end what they do not use; we wait for longer, so that no stanza crosses our farewell.
-    const stream = { ...this.#settings(2 * limits.idle_close), rate: limits.rate, features: [...serverFeatures(), ...streamFeatures.server] }
+    const stream = { ...this.#settings(2 * limits.idle_close), features: [...serverFeatures(), ...streamFeatures.server] }
     return new Ingress(settings, stream, this.#admissions, (domains) => new IncomingStream(domains, parts))
   }
 
@@ -130,7 +130,7 @@ export class Federation implements Lifetime {
   #settings(idle: number): StreamSettings {
     const { config: { limits, s2s }, clock, log } = this.#parts
     return {
-      contentNamespace: NS_SERVER, features: [], clock, log, turn: this.#turn, liveness: this.#liveness,
+      contentNamespace: NS_SERVER, features: [], clock, log, turn: this.#turn, liveness: this.#liveness, rate: s2s.rate,
       limits: { ...limits, time_to_login: s2s.time_to_connect, idle_before_ping: idle },
     }
   }

@@ -80,7 +80,8 @@ export class IncomingStream implements StreamOwner {
   /** By what the other side may be taken for the domain that its stream header names (XEP-0178 §3); undefined where by nothing. */
   get credential(): Credential | undefined {
     const [stream, from] = [this.#stream, this.#from ?? '']
-    if (stream?.connection.protection !== 'tls' || from === '') return undefined
+    // Who has a certificate of a domain of ours is not we all the same: we do not call ourselves.
+    if (stream?.connection.protection !== 'tls' || from === '' || from === stream.domain) return undefined
     const claim = this.#described(stream, from)
     return proofsOf(claim).includes('certificate') ? { from: Jid.of('', from), judged: claim.judged } : undefined
   }

@@ -54,7 +54,7 @@ export interface StreamSettings {
   readonly log: Log
   readonly turn: WriteTurn
   readonly liveness: Liveness
-  /** Bytes per second that are read from a peer which is known; as many as it sends where this is undefined. */
+  /** Bytes per second that are read from a peer; as many as it sends where this is undefined. */
   readonly rate?: number
 }
 
@@ -148,7 +148,8 @@ export class Stream implements ConnectionOwner, ParserOwner, Watched {
     } catch (error) {
       this.fail(error)
     }
-    if (!this.negotiating) this.#rate?.took(chunk.length)
+    // A stream that ends is read to its end: what is left unread would break the connection before our farewell is read.
+    if (this.#state !== 'closing') this.#rate?.took(chunk.length)
   }
 
   drained(): void {

@@ -1,42 +1,10 @@
 import assert from 'node:assert/strict'
-import { once } from 'node:events'
-import { connect } from 'node:net'
-import { test, type TestContext } from 'node:test'
-import { systemClock } from '../../src/clock.ts'
-import { SystemResolver } from '../../src/net/resolver.ts'
-import { TcpResolver } from '../../src/net/tcp-resolver.ts'
-import type { DestinationQuestion } from '../../src/s2s/destination.ts'
-import { locate, type Location } from '../../src/s2s/location.ts'
+import { test } from 'node:test'
 import { onionAddress } from '../../src/tor/onion-address.ts'
-import { answer, dnsServer, SERVFAIL, srv, type Reply } from '../net/dns-server.ts'
+import { answer, SERVFAIL, srv, type Reply } from '../net/dns-server.ts'
+import { told, world } from './whereabouts.ts'
 
 const ONION = onionAddress(Buffer.alloc(32, 1))
-
-/** Two DNS servers on loopback: the machine's, and one that is reached by what stands for Tor here. */
-async function world(t: TestContext, reply: Reply) {
-  const machine = await dnsServer(t, reply)
-  const distant = await dnsServer(t, reply)
-  const isolations: string[] = []
-  const resolvers = {
-    direct: new SystemResolver({ clock: systemClock, milliseconds: 10_000, servers: [`127.0.0.1:${machine.port}`] }),
-    tor: (isolation: string) => new TcpResolver({
-      clock: systemClock, milliseconds: 10_000, isolation, servers: [{ host: '127.0.0.1', port: distant.port }],
-      connect: async (host, port, by) => {
-        isolations.push(by)
-        const socket = connect(port, host)
-        await once(socket, 'connect')
-        return socket
-      },
-    }),
-  }
-  const find = (changes: Partial<DestinationQuestion>): Promise<Location> => locate({
-    local: 'capulet.lit', remote: 'montague.lit', policy: 'tor', settings: { tor: true, resolvers: true, onionMap: {} }, random: () => 0, ...changes,
-  }, resolvers)
-  return { machine, distant, isolations, find }
-}
-
-const told = (location: Location): string => location.state === 'refused' ? location.reason
-  : location.routes.map(({ via, host, port, tls }) => `${via} ${host}:${port} ${tls}`).join(', ')
 
 const honest: Reply = (asked) => {
   const name = asked.questions[0]?.name ?? ''

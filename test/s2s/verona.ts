@@ -1,16 +1,20 @@
 /** Servers in one process that call each other by unix sockets, and peers that say exactly what a test wants said. */
 import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
-import { connect, createServer, type Server, type Socket } from 'node:net'
+import { connect, createServer, type ListenOptions, type Server, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import type { ConnectionOptions, TLSSocketOptions } from 'node:tls'
+import type { Clock } from '../../src/clock.ts'
+import type { Config } from '../../src/config/schema.ts'
 import { Connection } from '../../src/net/connection.ts'
 import { selfSignedFiles, TlsIdentity } from '../../src/net/tls.ts'
 import type { Route } from '../../src/s2s/destination.ts'
 import { SERVER_PORT, Unreachable, type Dial } from '../../src/s2s/dial.ts'
 import { Federation } from '../../src/s2s/federation.ts'
-import type { Ingress } from '../../src/stream/ingress.ts'
+import type { ServedDomains } from '../../src/routing/domains.ts'
 import type { Extension } from '../../src/routing/extension.ts'
+import type { Ingress, IngressSettings } from '../../src/stream/ingress.ts'
 import { extensions } from '../../src/extensions.ts'
 import { TestClock } from '../clock.ts'
 import { TestHouse, TestLog } from '../house.ts'
@@ -54,42 +58,58 @@ export class Network implements Dial {
   }
 }
 
+export interface TestServerOptions {
+  /** How others come in at its socket; as by an onion where nothing is said. */
+  readonly kind?: IngressSettings['kind']
+  /** Who it is in TLS; by a certificate that it signed itself where nothing is said. */
+  readonly identity?: TlsIdentity
+  readonly now?: number
+  /** By which it calls others; the network where nothing is said. */
+  readonly dial?: (config: Config, domains: ServedDomains, clock: Clock) => Dial
+}
+
 /** One of our servers, with one domain. */
 export class TestServer {
   readonly house: TestHouse
   readonly clock: TestClock
-  readonly #federation: Federation
+  readonly log: TestLog
+  readonly federation: Federation
   readonly #ingress: Ingress
 
-  private constructor(house: TestHouse, clock: TestClock, federation: Federation, ingress: Ingress) {
+  private constructor(house: TestHouse, clock: TestClock, log: TestLog, federation: Federation, ingress: Ingress) {
     this.house = house
     this.clock = clock
-    this.#federation = federation
+    this.log = log
+    this.federation = federation
     this.#ingress = ingress
   }
 
   static async start(
-    network: Network, domain: string, s2s: Readonly<Record<string, unknown>> = {}, rules: readonly Extension[] = extensions,
+    network: Network, domain: string, s2s: Readonly<Record<string, unknown>> = {}, options: TestServerOptions = {},
   ): Promise<TestServer> {
-    const clock = new TestClock(Date.now())
-    const identity = new TlsIdentity(await selfSignedFiles(network.folder, domain, domain, Date.now()), Date.now())
+    const { kind = 'onion-unnamed', now = Date.now(), dial } = options
+    const [clock, log] = [new TestClock(now), new TestLog()]
+    const identity = options.identity ?? new TlsIdentity(await selfSignedFiles(network.folder, domain, domain, now), now)
     const config = { domains: [{ name: domain, onion_service: false }], s2s }
     let federation: Federation | undefined
     const remote: Extension = {
       name: 'test-federation',
       implements: [],
       install: (host) => {
-        federation = new Federation({ config: host.config, clock, log: new TestLog(), dial: () => network, identityOf: () => identity, mayConnect: (name) => !network.blocked.has(name) })
+        federation = new Federation({
+          config: host.config, clock, log, identityOf: () => identity, mayConnect: (name) => !network.blocked.has(name),
+          dial: (domains) => dial?.(host.config, domains, clock) ?? network,
+        })
         return federation.extension.install(host)
       },
     }
-    const house = new TestHouse({ extensions: rules, accounts: [`romeo@${domain}`, `juliet@${domain}`], config, remote })
+    const house = new TestHouse({ extensions, accounts: [`romeo@${domain}`, `juliet@${domain}`], config, remote })
     if (federation === undefined) throw new Error('not installed')
     const ingress = federation.ingress(
-      { kind: 'onion-unnamed', address: { socket: network.path(domain) }, domains: new Map([[domain, identity]]) }, house.installation)
+      { kind, address: { socket: network.path(domain) }, domains: new Map([[domain, identity]]) }, house.installation)
     await ingress.start()
     federation.start()
-    return new TestServer(house, clock, federation, ingress)
+    return new TestServer(house, clock, log, federation, ingress)
   }
 
   /** Nobody can come in any more; streams go on. */
@@ -99,35 +119,57 @@ export class TestServer {
 
   async stop(): Promise<void> {
     this.close()
-    await this.#federation.stop()
+    const stopping = this.federation.stop()
+    const late = setTimeout(() => this.clock.advance(2000), 500) // whoever does not end its side is not waited for
+    await stopping
+    clearTimeout(late)
   }
 }
 
 /** A peer of which a test writes every word: what calls it, and what it calls. */
 export class FakePeer {
   readonly #server: Server
-  readonly #waiting: ((stream: RawStream) => void)[] = []
+  readonly #waiting: { readonly came: (stream: RawStream) => void, readonly deadline: NodeJS.Timeout }[] = []
   readonly #sockets = new Set<Socket>()
 
   private constructor(server: Server) {
     this.#server = server
   }
 
-  static async listen(network: Network, domain: string): Promise<FakePeer> {
+  static listen(network: Network, domain: string): Promise<FakePeer> {
+    return FakePeer.at({ path: network.path(domain) })
+  }
+
+  /** By TCP, at a free port, where nothing else is said. */
+  static async at(address: ListenOptions = { host: '127.0.0.1', port: 0 }): Promise<FakePeer> {
     const server = createServer()
     const peer = new FakePeer(server)
     server.on('connection', (socket) => {
       peer.#sockets.add(socket.on('error', () => {}))
-      peer.#waiting.shift()?.(RawStream.on(socket))
+      const first = peer.#waiting.shift()
+      clearTimeout(first?.deadline)
+      first?.came(RawStream.on(socket))
     })
-    server.listen(network.path(domain))
+    server.listen(address)
     await once(server, 'listening')
     return peer
   }
 
+  get port(): number {
+    const address = this.#server.address()
+    return typeof address === 'object' && address !== null ? address.port : 0
+  }
+
+  /** How often it was called so far. */
+  get calls(): number {
+    return this.#sockets.size
+  }
+
   /** The next connection that comes in. */
   called(): Promise<RawStream> {
-    return new Promise((resolve) => { this.#waiting.push(resolve) })
+    return new Promise((resolve, reject) => {
+      this.#waiting.push({ came: resolve, deadline: setTimeout(() => reject(new Error('nobody called')), 2 * PATIENCE) })
+    })
   }
 
   /** The next that comes in, answered with a header and features. */
@@ -137,12 +179,30 @@ export class FakePeer {
     return stream.send(header({ from: domain, id }) + `<stream:features>${features}</stream:features>`)
   }
 
+  /** The same, and opened anew inside TLS, where it shows that certificate. */
+  async openedInTls(domain: string, tls: TLSSocketOptions, features = '', id = 'fake'): Promise<RawStream> {
+    const stream = await this.opened(domain, 'before', STARTTLS)
+    await stream.expect(/<starttls [^>]*>/)
+    await stream.send(PROCEED).accept(tls)
+    await stream.expect(/<stream:stream [^>]*>/)
+    return stream.send(header({ from: domain, id }) + `<stream:features>${features}</stream:features>`)
+  }
+
   /** A stream to one of our servers, open and with its features read; with the id that it was given. */
   async call(network: Network, from: string, to: string): Promise<{ stream: RawStream, id: string }> {
     const stream = await this.knock(network, from, to)
-    const [, id = ''] = await stream.expect(/<stream:stream [^>]*id='([^']*)'[^>]*>/)
-    await stream.expect(/<\/stream:features>/)
-    return { stream, id }
+    return { stream, ...await features(stream) }
+  }
+
+  /** The same inside TLS, with what is offered there; `tls` says which certificate is shown. */
+  static async callInTls(
+    network: Network, from: string, to: string, tls: ConnectionOptions = {},
+  ): Promise<{ stream: RawStream, id: string, offered: string }> {
+    const stream = (await RawStream.open({ path: network.path(to) })).send(header({ from, to }))
+    await features(stream)
+    await stream.send(STARTTLS).expect(/<proceed[^>]*>/)
+    await stream.upgrade(to, tls)
+    return { stream, ...await features(stream.send(header({ from, to }))) }
   }
 
   /** Its header alone is sent. */
@@ -163,9 +223,20 @@ export class FakePeer {
   }
 
   stop(): void {
+    for (const { deadline } of this.#waiting) clearTimeout(deadline)
     for (const socket of this.#sockets) socket.destroy()
     this.#server.close()
   }
+}
+
+const STARTTLS = "<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>"
+const PROCEED = "<proceed xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>"
+
+/** Reads a server's header and what it offers. */
+export async function features(stream: RawStream): Promise<{ id: string, offered: string }> {
+  const [, id = ''] = await stream.expect(/<stream:stream [^>]*id='([^']*)'[^>]*>/)
+  const [offered] = await stream.expect(/<stream:features.*?(?:<\/stream:features>|(?<=<stream:features)\/>)/)
+  return { id, offered }
 }
 
 export function header(attributes: Readonly<Record<string, string>>): string {

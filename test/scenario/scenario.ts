@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { connect, type NetConnectOpts, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { connect as connectTls, type ConnectionOptions } from 'node:tls'
+import { connect as connectTls, TLSSocket, type ConnectionOptions, type TLSSocketOptions } from 'node:tls'
 import { loadConfig } from '../../src/config/load.ts'
 import { runtimeDirectory } from '../../src/config/runtime-directory.ts'
 import type { Announcer } from '../../src/operate/console.ts'
@@ -140,6 +140,16 @@ export class RawStream {
     this.#socket = socket
     this.#listen(socket)
     await once(socket, 'secureConnect')
+  }
+
+  /** The same, as the side that was called. */
+  async accept(options: TLSSocketOptions): Promise<void> {
+    this.#socket.removeAllListeners()
+    const socket = new TLSSocket(this.#socket, { isServer: true, requestCert: true, rejectUnauthorized: false, ...options })
+    this.#socket = socket
+    this.#listen(socket)
+    const left = once(socket, 'close').then(() => { throw new Error('no handshake') })
+    await Promise.race([once(socket, 'secure'), left])
   }
 
   /** PLAIN over TLS, then a bound resource. */
