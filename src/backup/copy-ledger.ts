@@ -42,6 +42,10 @@ export class CopyLedger {
     this.#write()
   }
 
+  get places(): readonly string[] {
+    return [...this.#entries.keys()]
+  }
+
   since(place: string): number | undefined {
     return this.#entries.get(place)?.since
   }

@@ -4,6 +4,7 @@ import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:f
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, describe, test } from 'node:test'
+import { CopyLedger } from '../../src/backup/copy-ledger.ts'
 import { configSchema, type Config } from '../../src/config/schema.ts'
 import { backups } from '../../src/operate/doctor/backups.ts'
 import { certificates } from '../../src/operate/doctor/certificates.ts'
@@ -88,11 +89,24 @@ describe('what the doctor finds', () => {
     assert.deepEqual(await verdicts(backups, config()), ['bad'])
     const directory = join(folder, 'backups')
     const given = config({ backup: { recipients: [`age1${'q'.repeat(58)}`], directory } })
-    assert.deepEqual(await verdicts(backups, given), ['bad'])
+    assert.deepEqual(await verdicts(backups, given), ['bad', 'bad'], 'none, and no copy of it')
     mkdirSync(directory)
     writeFileSync(join(directory, 'sotto-2026-11-22T11-30-00Z.age'), 'x')
-    assert.deepEqual(await verdicts(backups, given), ['good', 'bad'], 'there is no receipt')
-    assert.deepEqual(await verdicts(backups, given, NOW + DAY), ['grave', 'bad'])
+    assert.deepEqual(await verdicts(backups, given), ['good', 'bad', 'bad'], 'there is no receipt, and no copy')
+    assert.deepEqual(await verdicts(backups, given, NOW + DAY), ['grave', 'bad', 'bad'])
+  })
+
+  test('a copy elsewhere is wanted, proven, and not too old', async () => {
+    const directory = join(folder, 'copied')
+    mkdirSync(directory)
+    const given = config({ backup: { recipients: [`age1${'q'.repeat(58)}`], directory, copies: [{ kind: 'directory', path: '/elsewhere' }] } })
+    const last = async (now = NOW): Promise<Verdict | undefined> => (await verdicts(backups, given, now)).at(-1)
+    assert.equal(await last(), 'bad', 'nothing is known')
+    const ledger = CopyLedger.read(join(directory, 'copies.json'))
+    ledger.keep(['/elsewhere'], NOW)
+    assert.equal(await last(), 'bad', 'there is none')
+    ledger.prove('/elsewhere', 'sotto-2026-11-22T11-30-00Z.age', { at: NOW, bytes: 1, sha256: 'x' })
+    assert.deepEqual([await last(), await last(NOW + DAY)], ['good', 'grave'])
   })
 
   test('the clock is judged by what Tor\'s authorities signed', async () => {
