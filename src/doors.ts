@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import { Attempts } from './auth/attempts.ts'
-import { Authenticator } from './auth/authenticator.ts'
+import { Authenticator, bySide } from './auth/authenticator.ts'
 import { resourceBinding } from './c2s/bind.ts'
 import { Visitor } from './c2s/visitor.ts'
 import type { Config } from './config/schema.ts'
@@ -88,10 +88,10 @@ async function identitiesOf({ config, domains, clock }: House): Promise<Readonly
 
 /** What a client may negotiate, in the order in which it is offered. */
 function clientFeatures({ config, accounts, credentials, clock, sessions, installation }: House): readonly StreamFeature<Stream>[] {
-  const authenticator = new Authenticator({
+  const authenticator = bySide(() => new Authenticator({
     claims: accounts, credentials, attempts: new Attempts(config.auth, clock),
     plain: config.auth.plain, downgradeProtection: config.auth.downgrade_protection,
-  })
+  }))
   return [
     starttls,
     new SaslNegotiation(authenticator, config.auth.attempts_per_stream),

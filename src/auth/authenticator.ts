@@ -1,3 +1,4 @@
+import { isUnderOnion } from '../xmpp/domainpart.ts'
 import type { Attempts } from './attempts.ts'
 import type { Credentials } from './credentials.ts'
 import type { Mechanism, Mechanisms, SaslContext, SaslExchange } from './mechanism.ts'
@@ -37,6 +38,16 @@ export class Authenticator implements Mechanisms {
     const mechanism = this.#mechanisms.find((one) => one.name === name)
     return mechanism !== undefined && isFit(mechanism, context) ? mechanism.start(context) : undefined
   }
+}
+
+/**
+ * One for domains that are onions and one for those that have a name, so that whoever tries passwords at one, until the
+ * server takes fewer, does not see it at the other: the two need not be known to be one server's.
+ */
+export function bySide(make: () => Mechanisms): Mechanisms {
+  const [ofOnions, ofNames] = [make(), make()]
+  const of = ({ domain }: Pick<SaslContext, 'domain'>): Mechanisms => isUnderOnion(domain) ? ofOnions : ofNames
+  return { mechanisms: (context) => of(context).mechanisms(context), start: (name, context) => of(context).start(name, context) }
 }
 
 function isFit({ needsChannelBinding, needsSecurity }: Mechanism, context: Omit<SaslContext, 'offered'>): boolean {

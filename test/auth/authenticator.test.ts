@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { Authenticator } from '../../src/auth/authenticator.ts'
+import { Authenticator, bySide } from '../../src/auth/authenticator.ts'
 import { contextOf, makeParts } from './parts.ts'
 
 function authenticator(plain = true): Authenticator {
@@ -29,4 +29,20 @@ test('RFC 6120 §6.5.7: a mechanism that was not offered on this stream does not
   assert.ok(start('SCRAM-SHA-1-PLUS', { offered: PLUS, channelBindings: BINDINGS }))
   assert.ok(!start('DIGEST-MD5', { offered: ['DIGEST-MD5'] }))
   assert.ok(!start('scram-sha-1', { offered: SCRAM }))
+})
+
+test('a flood of wrong passwords at an onion leaves a domain with a name its tries, and the other way around', () => {
+  const asked: string[] = []
+  let made = 0
+  const sides = bySide(() => {
+    const which = `the ${++made}.`
+    return { mechanisms: ({ domain }) => { asked.push(`${which} ${domain}`); return [] }, start: (_name, { domain }) => { asked.push(`${which} ${domain}`); return undefined } }
+  })
+  const onion = `${'a'.repeat(56)}.onion`
+  for (const domain of ['capulet.lit', onion, 'montague.lit']) {
+    sides.mechanisms(contextOf({ domain }))
+    sides.start('PLAIN', contextOf({ domain }))
+  }
+  assert.deepEqual(new Set(asked), new Set(['the 2. capulet.lit', `the 1. ${onion}`, 'the 2. montague.lit']))
+  assert.equal(made, 2)
 })
