@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events'
 import type { Clock, Timer } from '../clock.ts'
 import type { Log } from '../log.ts'
 import type { CopyFailure, CopyLedger } from './copy-ledger.ts'
@@ -111,6 +112,7 @@ export class CopyPlace {
     this.#timer?.cancel()
     this.#isNews = false
     const ends = new AbortController()
+    setMaxListeners(0, ends.signal) // each answer that is waited for has one
     const done = this.#copy(ends).then(() => undefined, (error: unknown) => error ?? new CopyError('unknown')).then((error) => {
       this.#round = undefined
       const wait = this.#ended(error)

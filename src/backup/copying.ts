@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { statSync } from 'node:fs'
+import { existsSync, statSync } from 'node:fs'
 import type { CopyProof } from './copy-ledger.ts'
 import { archiveOf, CopyError, type CopyFile, type CopySession, type CopySource } from './copy-target.ts'
 import { fileDigest } from './manifest.ts'
@@ -43,7 +43,8 @@ export async function copyAll(round: Round): Promise<void> {
   const standing = new Set([...proven.keys()].filter((name) => !lost.includes(name)))
   const wanted = keptOf([...new Set([...originals.map(({ name }) => name), ...archivesAmong(files)])], originals, rotation)
   for (const original of originals.toSorted((one, other) => other.receipt.made - one.receipt.made)) {
-    if (wanted.has(original.name)) await copyOne(round, original, files, standing.has(original.name))
+    // The rotation here goes on while a slow place is served.
+    if (wanted.has(original.name) && existsSync(original.file)) await copyOne(round, original, files, standing.has(original.name))
   }
   await proveAgain(round, standing)
   // Only now, when all that is to be kept is there: until then an old one may be the last.

@@ -50,8 +50,17 @@ export class S3Target implements CopyTarget {
     const url = urlOf(this.#settings.endpoint)
     if (url === undefined) throw new CopyError('endpoint-invalid')
     const [secretAccessKey = ''] = readFileSync(this.#settings.secret_key_file, 'utf8').split(/\r?\n/)
-    return new S3Session(this.#settings, url, secretAccessKey.trim(), this.#way, watch)
+    return new S3Session({ settings: this.#settings, place: this.place, url, secret: secretAccessKey.trim(), way: this.#way, watch })
   }
+}
+
+interface S3SessionParts {
+  readonly settings: S3Settings
+  readonly place: string
+  readonly url: URL
+  readonly secret: string
+  readonly way: Way
+  readonly watch: Watch
 }
 
 interface Question {
@@ -64,13 +73,15 @@ interface Question {
 
 class S3Session implements CopySession {
   readonly #settings: S3Settings
+  readonly #place: string
   readonly #url: URL
   readonly #secret: string
   readonly #way: Way
   readonly #watch: Watch
 
-  constructor(settings: S3Settings, url: URL, secret: string, way: Way, watch: Watch) {
+  constructor({ settings, place, url, secret, way, watch }: S3SessionParts) {
     this.#settings = settings
+    this.#place = place
     this.#url = url
     this.#secret = secret
     this.#way = way
@@ -143,9 +154,11 @@ class S3Session implements CopySession {
     const { signal } = this.#watch
     const isTls = protocol === 'https:'
     const host = hostname.replace(/^\[|\]$/g, '')
-    const socket = await this.#way.connect(host, Number(port) || (isTls ? 443 : 80), this.#settings.tor, signal)
+    const { tor } = this.#settings
+    const socket = await this.#way.connect({ host, port: Number(port) || (isTls ? 443 : 80), tor, isolation: this.#place }, signal)
     signal.addEventListener('abort', () => socket.destroy(), { once: true })
-    const options = { method, path, headers, agent: false, host: hostname, setHost: false } as const
+    // No agent may be named, not even `false`: it would make a connection of its own, past Tor.
+    const options = { method, path, headers, host: hostname, setHost: false } as const
     if (!isTls) return requestHttp({ ...options, createConnection: () => socket })
     return requestHttps({ ...options, createConnection: () => connectTls({ socket, host, servername: isIP(host) === 0 ? host : '' }) })
   }

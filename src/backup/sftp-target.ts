@@ -49,7 +49,7 @@ export class SftpTarget implements CopyTarget {
   async open(watch: Watch): Promise<CopySession> {
     const { host, port, tor } = this.#settings
     const client = new Client()
-    const socket = await this.#way.connect(host, port, tor, watch.signal)
+    const socket = await this.#way.connect({ host, port, tor, isolation: this.place }, watch.signal)
     try {
       await unlessAborted(watch.signal, this.#logIn(client, socket))
       const sftp = await unlessAborted(watch.signal, asked<SFTPWrapper>((done) => client.sftp(done)))

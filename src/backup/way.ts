@@ -12,6 +12,14 @@ export interface WayParts {
   readonly clock: Clock
 }
 
+export interface Destination {
+  readonly host: string
+  readonly port: number
+  readonly tor: boolean
+  /** Circuits are not shared with whoever has another text. */
+  readonly isolation: string
+}
+
 /** The way to the places of copies: directly, or through Tor by circuits of each place alone. */
 export class Way {
   readonly #parts: WayParts
@@ -21,13 +29,16 @@ export class Way {
   }
 
   /** @throws CopyError where tor is not there, SocksError, or as node:net does */
-  async connect(host: string, port: number, tor: boolean, signal: AbortSignal): Promise<Socket> {
+  async connect({ host, port, tor, isolation }: Destination, signal: AbortSignal): Promise<Socket> {
     const ends = AbortSignal.any([signal, AbortSignal.timeout(2 * MILLISECONDS)])
-    if (!tor) return await direct(host, port, ends)
+    const socket = tor ? await this.#throughTor({ host, port, isolation, signal: ends }) : await direct(host, port, ends)
+    return socket.setNoDelay() // questions are small, and each waits for its answer
+  }
+
+  async #throughTor(request: { readonly host: string, readonly port: number, readonly isolation: string, readonly signal: AbortSignal }): Promise<Socket> {
     const proxy = this.#parts.socks()
     if (proxy === undefined) throw new CopyError('tor-not-there')
-    const isolation = `copies of backups to ${host}:${port}`
-    return await connectThroughTor({ proxy, host, port, isolation, milliseconds: MILLISECONDS, signal: ends }, this.#parts.clock)
+    return await connectThroughTor({ ...request, proxy, milliseconds: MILLISECONDS }, this.#parts.clock)
   }
 }
 

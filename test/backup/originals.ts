@@ -95,7 +95,7 @@ export class Bench {
 
   /** The newest proven copy in a place is this one. */
   async proven({ name }: Original, index = 0): Promise<void> {
-    await until(() => this.copies.list()[index]?.newest?.name === name, `${name} is proven in place ${index}`)
+    await until(() => this.copies.list()[index]?.newest?.name === name, () => `${name} is proven in place ${index}: ${JSON.stringify(this.copies.list()[index])}`)
   }
 
   /** No place is being copied to. */
@@ -110,9 +110,9 @@ export class Bench {
 }
 
 /** Lets what is real work until it is so. */
-export async function until(isSo: () => boolean, what: string, milliseconds = 30_000): Promise<void> {
+export async function until(isSo: () => boolean, what: string | (() => string), milliseconds = 30_000): Promise<void> {
   for (const deadline = Date.now() + milliseconds; !isSo();) {
-    if (Date.now() > deadline) assert.fail(`it never came to pass: ${what}`)
+    if (Date.now() > deadline) assert.fail(`it never came to pass: ${typeof what === 'string' ? what : what()}`)
     await delay(5)
   }
 }
