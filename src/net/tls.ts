@@ -1,7 +1,8 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto'
-import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, statSync, writeSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { createSecureContext, type SecureContext } from 'node:tls'
+import { writeWhole } from '../whole-file.ts'
 import { endPointBinding, selfSigned, type KeyPair } from './certificate.ts'
 import { TLS_SETTINGS } from './tls-settings.ts'
 
@@ -69,8 +70,8 @@ export async function selfSignedFiles(directory: string, label: string, domain: 
   if (existsSync(files.certificate) && existsSync(files.key)) return files
   mkdirSync(directory, { recursive: true, mode: 0o700 })
   const pair = await selfSigned(domain, now)
-  writeAtomically(files.key, pair.key)
-  writeAtomically(files.certificate, pair.certificate)
+  writeWhole(files.key, pair.key)
+  writeWhole(files.certificate, pair.certificate)
   return files
 }
 
@@ -120,16 +121,4 @@ function stampOf(files: CertificateFiles): string {
       return 'absent'
     }
   }).join(', ')
-}
-
-function writeAtomically(file: string, text: string): void {
-  const temporary = `${file}.new`
-  const descriptor = openSync(temporary, 'w', 0o600)
-  try {
-    writeSync(descriptor, text)
-    fsyncSync(descriptor)
-  } finally {
-    closeSync(descriptor)
-  }
-  renameSync(temporary, file)
 }
