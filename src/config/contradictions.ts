@@ -7,7 +7,18 @@ import type { Config, ListenerConfig } from './schema.ts'
 
 /** What is wrong between values that are each right by themselves, and with the files that they name. */
 export function contradictions(config: Config, now: number): Complaint[] {
-  return [...ofDomains(config, now), ...ofListeners(config), ...ofKeys(config), ...ofTor(config), ...ofServers(config), ...copiesComplaints(config), ...ofLimits(config)]
+  return [...ofOperators(config), ...ofDomains(config, now), ...ofListeners(config), ...ofKeys(config), ...ofTor(config), ...ofServers(config), ...copiesComplaints(config), ...ofLimits(config)]
+}
+
+function ofOperators({ operators, domains }: Config): Complaint[] {
+  return operators.flatMap((account, index): Complaint[] => {
+    const domain = account.slice(account.indexOf('@') + 1)
+    return domains.some(({ name }) => name === domain) ? [] : [{
+      key: `operators[${index}]`,
+      problem: `no domain is called "${domain}"`,
+      remedy: `Write one of ${domains.map(({ name }) => `"${name}"`).join(', ')} after the @`,
+    }]
+  })
 }
 
 function ofDomains({ domains }: Config, now: number): Complaint[] {

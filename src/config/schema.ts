@@ -55,6 +55,9 @@ const AGE_RECIPIENT = /^age1[02-9ac-hj-np-z]{58}$/
 /** Of systemd; '' is none. */
 const CREDENTIAL_NAME = /^([A-Za-z0-9_-][A-Za-z0-9_.-]{0,254})?$/
 
+/** An account by its name and its domain's; names of accounts are of ASCII only. */
+const ACCOUNT = /^[a-z0-9][a-z0-9._-]{0,63}@[^@/\s]+$/
+
 /** Who may make an account. More come with what carries them out. */
 export const REGISTRATION_MODES = ['closed'] as const
 export const POLICY_PROFILES = ['otr'] as const
@@ -87,6 +90,7 @@ const listener = z.strictObject({
 
 /** Every key of the configuration file; config/sotto.example.toml documents each, and a test keeps the two equal. */
 const file = z.strictObject({
+  operators: z.array(z.string().regex(ACCOUNT, 'no account of a domain here')).max(20).default([]),
   files: z.strictObject({ data: z.string().default('data'), runtime: path }).prefault({}),
   keys: z.strictObject({
     file: path,

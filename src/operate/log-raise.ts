@@ -3,10 +3,8 @@ import type { Timer } from '../clock.ts'
 import { LOG_LEVELS, type LeveledLog, type LogLevel } from '../log.ts'
 import { CommandError } from '../routing/command-error.ts'
 import type { Extension, Host } from '../routing/extension.ts'
+import { tell } from '../routing/headline.ts'
 import type { Session } from '../routing/sessions.ts'
-import { element } from '../xml/element.ts'
-import { randomIdentifier } from '../xmpp/identifiers.ts'
-import { NS_CLIENT } from '../xmpp/namespaces.ts'
 
 /** Nothing is raised for longer, and a restart ends it, too. */
 const LONGEST_MILLISECONDS = 24 * 3_600_000
@@ -91,12 +89,7 @@ export class LogRaise {
       + 'No message, name or address is written at any level.'
   }
 
-  /** From the server itself, so that it stands apart from what people say; nobody can answer it. */
   #tell(sessions: Iterable<Session>, text: string): void {
-    for (const session of sessions) {
-      session.send(element(NS_CLIENT, 'message', {
-        from: session.account.domain, to: session.jid.toString(), type: 'headline', id: randomIdentifier(),
-      }, element(NS_CLIENT, 'subject', {}, 'What this server logs'), element(NS_CLIENT, 'body', {}, text)))
-    }
+    for (const session of sessions) tell(session, 'What this server logs', text)
   }
 }

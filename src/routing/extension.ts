@@ -18,6 +18,7 @@ import type { Jid } from '../xmpp/jid.ts'
 import type { StanzaError } from '../xmpp/stanza-error.ts'
 import type { ServedDomain, ServedDomains } from './domains.ts'
 import type { Envelope, StanzaKind } from './envelope.ts'
+import type { Operators } from './operators.ts'
 import type { Requests } from './requests.ts'
 import type { Session, Sessions } from './sessions.ts'
 
@@ -210,6 +211,7 @@ export interface Host {
   readonly requests: Requests
   readonly accounts: AccountDirectory
   readonly router: StanzaRouter
+  readonly operators: Operators
   readonly audience: Audience
   /** The hooks of all extensions, for s2s/ to call. */
   readonly servers: Required<ServerHooks>

@@ -2,11 +2,12 @@ import { ConfigError, type Problem } from '../config/config-error.ts'
 import type { Config } from '../config/schema.ts'
 import type { Extension, Host } from './extension.ts'
 import { HandlerTables } from './handler-tables.ts'
+import { Operators } from './operators.ts'
 import { Requests } from './requests.ts'
 import { Router } from './router.ts'
 
 /** What must be there before extensions can be installed. */
-export type Ground = Omit<Host, 'requests' | 'router' | 'audience' | 'servers' | 'features' | 'forms'>
+export type Ground = Omit<Host, 'requests' | 'router' | 'operators' | 'audience' | 'servers' | 'features' | 'forms'>
 
 export interface Installation {
   readonly host: Host
@@ -27,12 +28,13 @@ export function install(extensions: readonly Extension[], ground: Ground): Insta
   const tables = new HandlerTables(ground.log)
   const requests = new Requests(ground.clock)
   const router = new Router({ ...ground, tables, requests })
+  const operators = new Operators(ground.config.operators, ground.domains, ground.sessions)
   const features = {
     server: extensions.flatMap((extension) => extension.features?.server ?? []),
     account: extensions.flatMap((extension) => extension.features?.account ?? []),
   }
   const host: Host = {
-    ...ground, requests, router, features, servers: tables.servers,
+    ...ground, requests, router, operators, features, servers: tables.servers,
     audience: {
       sees: (viewer, account) => tables.delivery?.audience.sees(viewer, account) ?? false,
       follows: (account, contact) => tables.delivery?.audience.follows(account, contact) ?? false,
@@ -43,6 +45,7 @@ export function install(extensions: readonly Extension[], ground: Ground): Insta
   }
   for (const { name, migrations } of extensions) if (migrations !== undefined) ground.database.migrate(name, migrations)
   for (const extension of extensions) tables.install(extension.name, extension.install(host))
+  tables.install('operators', { session: { available: (session) => operators.available(session) } })
   tables.seal()
   const streamFeatures = {
     client: extensions.flatMap((extension) => extension.streamFeatures?.client ?? []),
