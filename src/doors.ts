@@ -17,6 +17,7 @@ import type { StreamFeature } from './stream/feature.ts'
 import { Ingress, type Reception } from './stream/ingress.ts'
 import { Liveness } from './stream/liveness.ts'
 import { WriteTurn } from './stream/outbox.ts'
+import { SaslExchanges } from './stream/sasl-exchanges.ts'
 import { SaslNegotiation } from './stream/sasl.ts'
 import { starttls } from './stream/starttls.ts'
 import type { Stream, StreamSettings } from './stream/stream.ts'
@@ -94,7 +95,7 @@ function clientFeatures({ config, accounts, credentials, clock, sessions, instal
   }))
   return [
     starttls,
-    new SaslNegotiation(authenticator, config.auth.attempts_per_stream),
+    new SaslNegotiation(new SaslExchanges(authenticator, config.auth.attempts_per_stream)),
     resourceBinding({ router: installation.router, sessions, tables: installation.tables }, config.limits),
     ...installation.streamFeatures.client,
   ]
