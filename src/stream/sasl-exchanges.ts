@@ -41,14 +41,15 @@ export class SaslExchanges {
 
   /**
    * Begins an exchange; one that was under way is over (RFC 6120 §6.4.2). `response` is the initial one in base64, '' where
-   * there is none. `start` makes the exchange, where it is not one of those that were offered by name.
+   * there is none. `other` makes the exchange of a mechanism that was offered elsewhere than in the list of names.
    */
   begin(
-    stream: Stream, mechanism: string | undefined, response: string,
-    start: Mechanisms['start'] = (name, context) => context.offered.includes(name) ? this.#authenticator.start(name, context) : undefined,
+    stream: Stream, mechanism: string, response: string, other?: (name: string, context: SaslContext) => SaslExchange | undefined,
   ): SaslStep | Promise<SaslStep> {
     const state = this.#state(stream)
-    state.exchange = mechanism === undefined ? undefined : start(mechanism, state.context)
+    const { context } = state
+    state.exchange = other?.(mechanism, context)
+      ?? (context.offered.includes(mechanism) ? this.#authenticator.start(mechanism, context) : undefined)
     return state.exchange === undefined ? failure('invalid-mechanism') : this.respond(stream, response)
   }
 

@@ -29,7 +29,7 @@ export class SaslNegotiation implements StreamFeature<Stream> {
   negotiate(stream: Stream, received: Element): Negotiated | Promise<Negotiated> {
     switch (received.name) {
       case 'auth':
-        return this.#await(stream, this.#exchanges.begin(stream, received.attrs['mechanism'], received.content()))
+        return this.#await(stream, this.#exchanges.begin(stream, received.attrs['mechanism'] ?? '', received.content()))
       case 'response':
         return this.#await(stream, this.#exchanges.respond(stream, received.content()))
       case 'abort':
