@@ -111,18 +111,19 @@ export class Registration implements RegistrationOffice {
 
   async register(application: Application): Promise<Jid> {
     const { domain, peer, password } = application
+    const { accounts, strength } = this.#parts
     const side = this.#side(domain)
     const right = this.#admit(application, side)
     let name: { release(): void } | undefined
     try {
       const account = this.#named(application, right.invitation)
-      const weakness = this.#parts.strength.objection(password, [account.local, domain.name])
-      if (weakness !== undefined) throw new RegistrationRefused(weakness)
       name = this.names.reserve(domain, account.local, right.invitation?.name !== undefined)
       if (name === undefined) throw new RegistrationRefused('name-taken')
       await side.turns.take(peer, async () => {
         if (!right.holds()) throw new RegistrationRefused('invitation-void') // somebody was faster: nothing slow is begun
-        await this.#parts.accounts.create(account, password, () => {
+        const weakness = strength.objection(password, [account.local, domain.name]) // it is slow, too
+        if (weakness !== undefined) throw new RegistrationRefused(weakness)
+        await accounts.create(account, password, () => {
           if (!right.use()) throw new RegistrationRefused('invitation-void')
           this.names.unearth(domain, account.local) // only a promised name can have been buried
         })
