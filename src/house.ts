@@ -107,7 +107,8 @@ async function furnish(
   const tokens = new Tokens({
     database, key, clock, domains: labels, lifetime: config.auth.token_lifetime, perAccount: config.limits.sessions_per_account,
   })
-  const registration = new Registration({ accounts, database, config, domains, clock })
+  const strength = await passwordStrength(config.registration.password_score)
+  const registration = new Registration({ accounts, database, config, domains, clock, strength })
   const sessions = new Sessions()
   const remoteDomains = new DomainList()
   const own = [legacySession, registration.extension, accountCommands(accounts, registration), registrationCommands(registration), inviteCommands(registration), domainCommands(remoteDomains), new LogRaise(log).extension]
