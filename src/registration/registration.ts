@@ -216,6 +216,11 @@ export class Registration implements RegistrationOffice {
           const domain = host.domains.get(account.domain)
           if (domain !== undefined) this.invitations.forget(domain, account)
         },
+        exported: (account) => {
+          const domain = host.domains.get(account.domain)
+          const own = domain === undefined ? [] : this.invitations.of(domain, account)
+          return { invite: own.map(({ expires, name, uses, created }) => ({ expires, name, uses, created })) }
+        },
       },
       seals: { resealed: (_old, next) => this.names.reseal(next) },
     }
