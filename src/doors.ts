@@ -1,5 +1,4 @@
 import { join } from 'node:path'
-import { Attempts } from './auth/attempts.ts'
 import { Authenticator, bySide } from './auth/authenticator.ts'
 import { resourceBinding } from './c2s/bind.ts'
 import { Visitor } from './c2s/visitor.ts'
@@ -43,6 +42,7 @@ export interface Doors {
 export async function buildDoors(house: House, runtime: string, federation: Federation): Promise<Doors> {
   const { config, clock, log } = house
   const liveness = new Liveness(clock)
+  house.sessions.arrivals = () => liveness.streams
   const identities = await identitiesOf(house)
   const settings: StreamSettings = {
     contentNamespace: NS_CLIENT,
@@ -87,11 +87,11 @@ async function identitiesOf({ config, domains, clock }: House): Promise<Readonly
 }
 
 /** What a client may negotiate, in the order in which it is offered. */
-function clientFeatures({ config, accounts, credentials, clock, sessions, installation }: House): readonly StreamFeature<Stream>[] {
-  const authenticator = bySide(() => new Authenticator({
-    claims: accounts, credentials, attempts: new Attempts(config.auth, clock),
+function clientFeatures({ config, accounts, credentials, attempts, sessions, installation }: House): readonly StreamFeature<Stream>[] {
+  const authenticator = bySide(attempts.map((ofSide) => new Authenticator({
+    claims: accounts, credentials, attempts: ofSide,
     plain: config.auth.plain, downgradeProtection: config.auth.downgrade_protection,
-  }))
+  })))
   return [
     starttls,
     new SaslNegotiation(authenticator, config.auth.attempts_per_stream),

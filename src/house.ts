@@ -1,9 +1,11 @@
 import { existsSync, mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { Accounts } from './auth/accounts.ts'
+import { Attempts } from './auth/attempts.ts'
 import { Credentials } from './auth/credentials.ts'
 import { OnionKeys } from './auth/onion-keys.ts'
 import { passphraseSource, type Surroundings } from './auth/passphrase.ts'
+import { Sides } from './auth/sides.ts'
 import { openStorageKey, type StorageKeySource } from './auth/storage-key.ts'
 import { RESTORE_MARK } from './backup/restoring.ts'
 import { legacySession } from './c2s/bind.ts'
@@ -15,6 +17,8 @@ import type { LeveledLog, Log } from './log.ts'
 import { accountCommands } from './operate/account.ts'
 import { domainCommands } from './operate/domain.ts'
 import { LogRaise } from './operate/log-raise.ts'
+import { AccountLife } from './registration/account-life.ts'
+import { SignIns } from './registration/sign-ins.ts'
 import { ServedDomains, type ServedDomain } from './routing/domains.ts'
 import type { Extension } from './routing/extension.ts'
 import { install, type Installation } from './routing/installation.ts'
@@ -35,6 +39,8 @@ export interface House {
   readonly database: Database
   readonly accounts: Accounts
   readonly credentials: Credentials
+  readonly attempts: Sides<Attempts>
+  readonly accountLife: AccountLife
   readonly domains: ServedDomains
   readonly sessions: Sessions
   /** Which remote domains there may be streams with. */
@@ -96,8 +102,12 @@ async function furnish(
     },
   })
   const sessions = new Sessions()
+  const accountLife = new AccountLife({
+    accounts, sessions, database, signIns: new SignIns(clock),
+    stored: () => built.installation?.tables.account,
+  })
   const remoteDomains = new DomainList()
-  const own = [legacySession, accountCommands(accounts), domainCommands(remoteDomains), new LogRaise(log).extension]
+  const own = [legacySession, accountCommands(accounts, accountLife), domainCommands(remoteDomains), new LogRaise(log).extension]
   // What a blocked domain sends is dropped before it changes anything.
   const installation = built.installation = install([remoteDomains.extension, ...extensions, ...own, ...more], {
     config, database, key, domains, sessions, accounts, clock, log,
@@ -109,7 +119,7 @@ async function furnish(
   }, passphrase)
   if (holder.isDue) await rotateKey()
   return {
-    config, clock, log, database, accounts, credentials, domains, sessions, remoteDomains, installation, onionKeys, rotateKey,
+    config, clock, log, database, accounts, credentials, attempts: new Sides(() => new Attempts(config.auth, clock)), accountLife, domains, sessions, remoteDomains, installation, onionKeys, rotateKey,
     close: () => {
       database.close()
       onionKeys.forget()

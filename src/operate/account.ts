@@ -2,11 +2,11 @@ import { z } from 'zod'
 import { AccountError } from '../auth/account-error.ts'
 import type { Accounts } from '../auth/accounts.ts'
 import { QueueFull } from '../auth/work-queue.ts'
+import type { AccountLife } from '../registration/account-life.ts'
 import { CommandError } from '../routing/command-error.ts'
 import type { ServedDomain, ServedDomains } from '../routing/domains.ts'
 import type { CommandRoute, Extension, Host } from '../routing/extension.ts'
 import { Jid } from '../xmpp/jid.ts'
-import { StreamError } from '../xmpp/stream-error.ts'
 
 export interface AccountOutput {
   /** The bare JID. */
@@ -14,22 +14,41 @@ export interface AccountOutput {
 }
 export interface AccountListOutput {
   readonly accounts: readonly string[]
+  /** Those of them that are locked. */
+  readonly locked: readonly string[]
 }
+
+/** Neither line breaks nor control characters. */
+const PLAIN_LINE = /^\P{Cc}*$/u
 
 const named = z.strictObject({ account: z.string().max(3071) })
 const namedWithPassword = z.strictObject({ account: z.string().max(3071), password: z.string().min(1).max(1024) })
+const namedToLock = z.strictObject({ account: z.string().max(3071), reason: z.string().max(500).regex(PLAIN_LINE).optional() })
+const namedToEnd = z.strictObject({ account: z.string().max(3071), end: z.boolean() })
 const listed = z.strictObject({ domain: z.string().max(1023).optional() })
 
+export interface AccountSessionsOutput extends AccountOutput {
+  readonly sessions: readonly {
+    readonly since: string
+    readonly way: 'onion' | 'clearnet'
+    readonly on: 'client' | 'page'
+  }[]
+  readonly ended: boolean
+}
+export interface AccountExportOutput extends AccountOutput {
+  readonly document: string
+}
+
 /** The commands by which the operator makes, mends and removes accounts. */
-export function accountCommands(accounts: Accounts): Extension {
+export function accountCommands(accounts: Accounts, life: AccountLife): Extension {
   return {
     name: 'account-commands',
     implements: [],
-    install: (host) => ({ commands: commands(accounts, host) }),
+    install: (host) => ({ commands: commands(accounts, life, host) }),
   }
 }
 
-function commands(accounts: Accounts, host: Host): CommandRoute[] {
+function commands(accounts: Accounts, life: AccountLife, host: Host): CommandRoute[] {
   const existing = (text: string): Jid => {
     const account = accountOf(text, host.domains)
     if (!host.accounts.exists(account)) throw new CommandError('refused', `there is no account ${account.toString()}`)
@@ -52,9 +71,8 @@ function commands(accounts: Accounts, host: Host): CommandRoute[] {
       async run(input): Promise<AccountOutput> {
         const { account: text, password } = read(namedWithPassword, input)
         const account = existing(text)
-        await accepted(accounts.setPassword(account, password))
         // Whoever knew the old one must not stay for having come before.
-        endSessions(host, account)
+        await accepted(life.changePassword(account, password, { ending: true }))
         return { account: account.toString() }
       },
     },
@@ -62,9 +80,47 @@ function commands(accounts: Accounts, host: Host): CommandRoute[] {
       name: 'account delete',
       async run(input): Promise<AccountOutput> {
         const account = existing(read(named, input).account)
-        endSessions(host, account)
-        await accepted(accounts.delete(account))
+        life.remove(account)
         return { account: account.toString() }
+      },
+    },
+    {
+      name: 'account lock',
+      async run(input): Promise<AccountOutput> {
+        const { account: text, reason = '' } = read(namedToLock, input)
+        const account = existing(text)
+        await life.lock(account, reason)
+        return { account: account.toString() }
+      },
+    },
+    {
+      name: 'account unlock',
+      async run(input): Promise<AccountOutput> {
+        const account = existing(read(named, input).account)
+        await life.unlock(account)
+        return { account: account.toString() }
+      },
+    },
+    {
+      name: 'account sessions',
+      ofRunningServer: true,
+      run(input): AccountSessionsOutput {
+        const { account: text, end } = read(namedToEnd, input)
+        const account = existing(text)
+        const way = (onion: boolean) => onion ? 'onion' : 'clearnet'
+        const sessions = [
+          ...life.sessions(account).map(({ since, onion }) => ({ since, way: way(onion), on: 'client' } as const)),
+          ...life.signIns.of(account).map(({ since, onion }) => ({ since, way: way(onion), on: 'page' } as const)),
+        ]
+        if (end) life.endSessions(account)
+        return { account: account.toString(), sessions, ended: end }
+      },
+    },
+    {
+      name: 'account export',
+      run(input): AccountExportOutput {
+        const account = existing(read(named, input).account)
+        return { account: account.toString(), document: life.document(account) }
       },
     },
     {
@@ -72,7 +128,8 @@ function commands(accounts: Accounts, host: Host): CommandRoute[] {
       run(input): AccountListOutput {
         const { domain } = read(listed, input)
         const domains = domain === undefined ? host.domains.all() : [domainOf(domain, host.domains)]
-        return { accounts: domains.flatMap(({ name }) => accounts.list(name).map((account) => account.toString())) }
+        const all = domains.flatMap(({ name }) => accounts.list(name))
+        return { accounts: all.map(String), locked: all.filter((account) => accounts.isLocked(account)).map(String) }
       },
     },
   ]
@@ -102,10 +159,6 @@ function domainOf(text: string, domains: ServedDomains): ServedDomain {
   if (domain !== undefined) return domain
   const known = domains.all().map(({ label }) => label).join(', ')
   throw new CommandError('bad-input', `this server does not serve "${text}"; its domains are ${known}`)
-}
-
-function endSessions(host: Host, account: Jid): void {
-  for (const session of [...host.sessions.of(account).values()]) session.end(new StreamError('not-authorized'))
 }
 
 function read<T>(shape: z.ZodType<T>, input: unknown): T {

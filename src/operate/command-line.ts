@@ -4,6 +4,7 @@ import { configLocation } from '../config/location.ts'
 import type { Config } from '../config/schema.ts'
 import { CommandError } from '../routing/command-error.ts'
 import type { AccountListOutput, AccountOutput } from './account.ts'
+import { accountLifeCommandLine } from './account-life.ts'
 import { backupCommandLine } from './backup.ts'
 import { addAccounts } from './bulk.ts'
 import { certificateLines } from './certificate-report.ts'
@@ -124,9 +125,10 @@ export function commandLine(program: Program): Command {
     .option('-d, --domain <domain>', 'of this domain only')
     .action(({ domain }: { domain?: string }) => operate(async (operator) => {
       const input = domain === undefined ? {} : { domain }
-      const { accounts } = await operator.run('account list', input) as AccountListOutput
-      for (const one of accounts) print(one)
+      const { accounts, locked } = await operator.run('account list', input) as AccountListOutput
+      for (const one of accounts) print(locked.includes(one) ? `${one} (locked)` : one)
     }))
+  accountLifeCommandLine(account, { operate, cwd: program.cwd, print })
 
   root.command('onion').description('onion services')
     .command('show')

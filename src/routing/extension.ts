@@ -117,10 +117,15 @@ export interface SessionHooks {
 /** What befalls an account. */
 export interface AccountHooks {
   created?(account: Jid): void
-  /** Everything the extension holds of the account goes, inside the caller's transaction. */
-  deleted?(account: Jid): void
-  /** All that is stored of the account, as JSON values by table; a person may ask for it. */
+  /**
+   * Everything the extension holds of the account goes, inside the caller's transaction. What it returns is called once
+   * that is on disk, while who had the account is not told yet.
+   */
+  deleted?(account: Jid): (() => void) | undefined
+  /** All that is stored of the account, every row of every table, as JSON values by table; a person may ask for it. */
   exported?(account: Jid): Readonly<Record<string, unknown>>
+  /** As much of it as another server can take over: children of `user` in the format of XEP-0227. */
+  portable?(account: Jid): readonly Element[]
 }
 
 /** For what an extension keeps sealed under the storage key (`Host.key`). */

@@ -68,7 +68,7 @@ for (const { title, hash, salt, serverNonce, first, serverFirst, final, serverFi
     const claims: Claims = {
       revision: 0,
       claim: () => ({
-        name: 'user', address: jid('user@montague.lit'), exists: true,
+        name: 'user', address: jid('user@montague.lit'), exists: true, locked: false,
         verifiers: { argon2: '', scram: { 'SHA-1': verifier, 'SHA-256': verifier, 'SHA-512': verifier } },
       }),
       renew: () => undefined,

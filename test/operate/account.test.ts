@@ -45,7 +45,7 @@ describe('the operator\'s commands', () => {
     rmSync(folder, { recursive: true })
   })
   beforeEach(async () => {
-    for (const { name } of house.domains.all()) for (const account of house.accounts.list(name)) await house.accounts.delete(account)
+    for (const { name } of house.domains.all()) for (const account of house.accounts.list(name)) house.accounts.delete(account)
   })
 
   /** A bound resource that remembers how it was ended. */
@@ -53,7 +53,7 @@ describe('the operator\'s commands', () => {
     const ended: (StreamError | undefined)[] = []
     const full = jid(address)
     const session: Session = {
-      jid: full, account: full.bare, presence: undefined, priority: 0, showPresence() {}, send() {},
+      jid: full, account: full.bare, presence: undefined, priority: 0, since: '1999-01-04', onion: true, showPresence() {}, send() {},
       end(error) {
         ended.push(error)
         house.sessions.remove(session)
@@ -66,10 +66,10 @@ describe('the operator\'s commands', () => {
   test('an account is made, listed, and removed', async () => {
     assert.deepEqual(await run('account add', { account: 'juliet@capulet.lit', password: 'wherefore' }), { account: 'juliet@capulet.lit' })
     assert.deepEqual(await run('account add', { account: 'nurse@onion', password: 'wherefore' }), { account: `nurse@${onion()}` })
-    assert.deepEqual(await run('account list', {}), { accounts: ['juliet@capulet.lit', `nurse@${onion()}`] })
-    assert.deepEqual(await run('account list', { domain: 'onion' }), { accounts: [`nurse@${onion()}`] })
+    assert.deepEqual(await run('account list', {}), { accounts: ['juliet@capulet.lit', `nurse@${onion()}`], locked: [] })
+    assert.deepEqual(await run('account list', { domain: 'onion' }), { accounts: [`nurse@${onion()}`], locked: [] })
     assert.deepEqual(await run('account delete', { account: 'Juliet@Capulet.Lit' }), { account: 'juliet@capulet.lit' })
-    assert.deepEqual(await run('account list', { domain: 'capulet.lit' }), { accounts: [] })
+    assert.deepEqual(await run('account list', { domain: 'capulet.lit' }), { accounts: [], locked: [] })
   })
 
   test('what cannot be done is refused with its reason, and without the password', async () => {
