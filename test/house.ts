@@ -140,11 +140,11 @@ export class TestClient implements Session {
   readonly since = '1999-01-04'
   onion = false
   endedWith: StreamError | undefined
-  readonly #house: TestHouse
+  readonly #house: Pick<TestHouse, 'installation' | 'sessions'>
   #received: Element[] = []
   #ended = false
 
-  constructor(house: TestHouse, address: Jid) {
+  constructor(house: Pick<TestHouse, 'installation' | 'sessions'>, address: Jid) {
     this.#house = house
     this.jid = address
     this.account = address.bare

@@ -123,10 +123,11 @@ export function commandLine(program: Program): Command {
   account.command('list')
     .description('the accounts, one a line')
     .option('-d, --domain <domain>', 'of this domain only')
-    .action(({ domain }: { domain?: string }) => operate(async (operator) => {
+    .option('--locked', 'only those that are locked')
+    .action(({ domain, locked: isLocked = false }: { domain?: string, locked?: boolean }) => operate(async (operator) => {
       const input = domain === undefined ? {} : { domain }
       const { accounts, locked } = await operator.run('account list', input) as AccountListOutput
-      for (const one of accounts) print(locked.includes(one) ? `${one} (locked)` : one)
+      for (const one of isLocked ? locked : accounts) print(one)
     }))
   accountLifeCommandLine(account, { operate, cwd: program.cwd, print })
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { WAITING_REQUESTS } from '../../src/im/handshake.ts'
-import { jid, TestHouse, type TestClient } from '../house.ts'
+import { TestHouse, type TestClient } from '../house.ts'
 
 const GET = "<iq id='g1' type='get'><query xmlns='jabber:iq:roster'/></iq>"
 
