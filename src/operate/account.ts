@@ -14,8 +14,6 @@ export interface AccountOutput {
 }
 export interface AccountListOutput {
   readonly accounts: readonly string[]
-  /** Those of them that are locked. */
-  readonly locked: readonly string[]
 }
 
 /** Neither line breaks nor control characters. */
@@ -25,7 +23,7 @@ const named = z.strictObject({ account: z.string().max(3071) })
 const namedWithPassword = z.strictObject({ account: z.string().max(3071), password: z.string().min(1).max(1024) })
 const namedToLock = z.strictObject({ account: z.string().max(3071), reason: z.string().max(500).regex(PLAIN_LINE).optional() })
 const namedToEnd = z.strictObject({ account: z.string().max(3071), end: z.boolean() })
-const listed = z.strictObject({ domain: z.string().max(1023).optional() })
+const listed = z.strictObject({ domain: z.string().max(1023).optional(), locked: z.literal(true).optional() })
 
 export interface AccountSessionsOutput extends AccountOutput {
   readonly sessions: readonly {
@@ -126,10 +124,10 @@ function commands(accounts: Accounts, life: AccountLife, host: Host): CommandRou
     {
       name: 'account list',
       run(input): AccountListOutput {
-        const { domain } = read(listed, input)
+        const { domain, locked = false } = read(listed, input)
         const domains = domain === undefined ? host.domains.all() : [domainOf(domain, host.domains)]
         const all = domains.flatMap(({ name }) => accounts.list(name))
-        return { accounts: all.map(String), locked: all.filter((account) => accounts.isLocked(account)).map(String) }
+        return { accounts: all.filter((account) => !locked || accounts.isLocked(account)).map(String) }
       },
     },
   ]

@@ -124,10 +124,9 @@ export function commandLine(program: Program): Command {
     .description('the accounts, one a line')
     .option('-d, --domain <domain>', 'of this domain only')
     .option('--locked', 'only those that are locked')
-    .action(({ domain, locked: isLocked = false }: { domain?: string, locked?: boolean }) => operate(async (operator) => {
-      const input = domain === undefined ? {} : { domain }
-      const { accounts, locked } = await operator.run('account list', input) as AccountListOutput
-      for (const one of isLocked ? locked : accounts) print(one)
+    .action((input: { domain?: string, locked?: true }) => operate(async (operator) => {
+      const { accounts } = await operator.run('account list', input) as AccountListOutput
+      for (const one of accounts) print(one)
     }))
   accountLifeCommandLine(account, { operate, cwd: program.cwd, print })
 

@@ -7,7 +7,7 @@ import { systemClock } from '../../src/clock.ts'
 import { loadConfig } from '../../src/config/load.ts'
 import { openHouse, type House } from '../../src/house.ts'
 import { createLog } from '../../src/log.ts'
-import { accountOf } from '../../src/operate/account.ts'
+import { accountOf, type AccountExportOutput } from '../../src/operate/account.ts'
 import { onionCommands, type OnionOutput } from '../../src/operate/onion.ts'
 import { ServedDomains } from '../../src/routing/domains.ts'
 import type { Session } from '../../src/routing/sessions.ts'
@@ -66,10 +66,10 @@ describe('the operator\'s commands', () => {
   test('an account is made, listed, and removed', async () => {
     assert.deepEqual(await run('account add', { account: 'juliet@capulet.lit', password: 'wherefore' }), { account: 'juliet@capulet.lit' })
     assert.deepEqual(await run('account add', { account: 'nurse@onion', password: 'wherefore' }), { account: `nurse@${onion()}` })
-    assert.deepEqual(await run('account list', {}), { accounts: ['juliet@capulet.lit', `nurse@${onion()}`], locked: [] })
-    assert.deepEqual(await run('account list', { domain: 'onion' }), { accounts: [`nurse@${onion()}`], locked: [] })
+    assert.deepEqual(await run('account list', {}), { accounts: ['juliet@capulet.lit', `nurse@${onion()}`] })
+    assert.deepEqual(await run('account list', { domain: 'onion' }), { accounts: [`nurse@${onion()}`] })
     assert.deepEqual(await run('account delete', { account: 'Juliet@Capulet.Lit' }), { account: 'juliet@capulet.lit' })
-    assert.deepEqual(await run('account list', { domain: 'capulet.lit' }), { accounts: [], locked: [] })
+    assert.deepEqual(await run('account list', { domain: 'capulet.lit' }), { accounts: [] })
   })
 
   test('what cannot be done is refused with its reason, and without the password', async () => {
@@ -98,6 +98,23 @@ describe('the operator\'s commands', () => {
         return true
       })
     }
+  })
+
+  test('a lock needs an account and a line of plain text, and those that are locked are listed', async () => {
+    for (const name of ['juliet', 'romeo']) await house.accounts.create(jid(`${name}@capulet.lit`), 'wherefore')
+    const { ended } = connect('juliet@capulet.lit/balcony')
+    assert.deepEqual(await run('account lock', { account: 'juliet@capulet.lit', reason: 'a quarrel' }), { account: 'juliet@capulet.lit' })
+    assert.deepEqual(ended.map((error) => error?.condition), ['not-authorized'])
+    assert.deepEqual(await run('account list', { locked: true }), { accounts: ['juliet@capulet.lit'] })
+    assert.match((await run('account export', { account: 'juliet@capulet.lit' }) as AccountExportOutput).document, /a quarrel/)
+    for (const [command, input] of [
+      ['account lock', { account: 'nobody@capulet.lit' }], ['account unlock', { account: 'nobody@capulet.lit' }],
+      ['account sessions', { account: 'nobody@capulet.lit', end: false }], ['account export', { account: 'nobody@capulet.lit' }],
+      ['account lock', { account: 'juliet@capulet.lit', reason: 'two\nlines' }], ['account lock', { account: 'juliet@capulet.lit', reason: 'x'.repeat(501) }],
+      ['account sessions', { account: 'juliet@capulet.lit' }], ['account unlock', {}],
+    ] as const) await assert.rejects(run(command, input), { name: 'CommandError' }, `${command} ${JSON.stringify(input)}`)
+    await run('account unlock', { account: 'juliet@capulet.lit' })
+    assert.deepEqual(await run('account list', { locked: true }), { accounts: [] })
   })
 
   test('with another password, or without its account, no session goes on', async () => {

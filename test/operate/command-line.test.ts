@@ -46,7 +46,7 @@ async function type(args: readonly string[], { typed = [], isTTY = false, enviro
     operator: async () => ({
       run: async (command, given) => {
         commands.push([command, given])
-        if (command === 'account list') return { accounts: ['juliet@capulet.lit', 'nurse@capulet.lit'], locked: ['nurse@capulet.lit'] }
+        if (command === 'account list') return { accounts: ['juliet@capulet.lit', 'nurse@capulet.lit'] }
         if (command === 'account sessions') return { sessions: [{ since: '2025-01-31', way: 'onion', on: 'client' }], ended: (given as { end: boolean }).end }
         if (command === 'account export') return { account: 'juliet@capulet.lit', document: '<server-data/>\n' }
         if (command === 'domain list') return { rulings: [{ domain: '*', ruling: 'block' }, { domain: 'montague.lit', ruling: 'allow' }] }
@@ -108,7 +108,7 @@ describe('the command line', () => {
     assert.equal((await type(['account', 'unlock', 'juliet'])).stdout, 'Unlocked juliet@capulet.lit\n')
     assert.equal((await type(['account', 'sessions', 'juliet'])).stdout, 'client since 2025-01-31, by the onion\n1 in all\n')
     assert.equal((await type(['account', 'sessions', 'juliet', '--end'])).stdout, 'client since 2025-01-31, by the onion\nEnded 1\n')
-    assert.equal((await type(['account', 'list', '--locked'])).stdout, 'nurse@capulet.lit\n')
+    assert.deepEqual((await type(['account', 'list', '--locked'])).commands, [['account list', { locked: true }]])
     for (const args of [['lock'], ['unlock'], ['sessions'], ['export'], ['lock', 'juliet', 'a quarrel']]) assert.equal((await type(['account', ...args])).exit, 'usage')
   })
 
