@@ -12,7 +12,6 @@ import {
   RegistrationRefused, type Applicant, type Application, type Challenge, type Invitation, type RegistrationMode, type RegistrationOffice,
 } from './application.ts'
 import { Challenges } from './challenges.ts'
-import { registrationCommands } from './commands.ts'
 import { Invitations, type InvitationOptions } from './invitations.ts'
 import { KnownNames } from './known-names.ts'
 import { Modes, type ModeState } from './modes.ts'
@@ -204,7 +203,6 @@ export class Registration implements RegistrationOffice {
         },
       },
       seals: { resealed: (_old, next) => this.names.reseal(next) },
-      commands: registrationCommands(this, host),
     }
   }
 }
