@@ -2,9 +2,11 @@ import { randomInt } from 'node:crypto'
 import { png } from './png.ts'
 import { SIGNS, type Point, type Stroke } from './signs.ts'
 
-const WIDTH = 300
+const WIDTH = 290
 const HEIGHT = 100
-const LENGTH = 6
+const LENGTH = 5
+/** It takes more room than the others, or it cannot be read. */
+const WIDE = 'M'
 
 /** How a stroke is drawn: the width of the pen in points, and its shade, 0 black to 255 white. */
 interface Pen {
@@ -13,27 +15,40 @@ interface Pen {
 }
 
 /**
- * A picture of signs that a person reads, and what they are. They stand askew, run into each other, bend in waves, and are
- * crossed by lines of their own width, in black and in white. That keeps out programs that read print; whoever trains
- * one for these pictures is slowed down by the rates alone.
+ * A picture of signs that a person reads, and what they are. They stand askew, run into each other, bend in waves, and turn
+ * from black on white to white on black within a sign. That keeps out programs that read print; whoever trains one for
+ * these pictures is slowed down by the rates alone.
  */
 export function drawn(): { readonly text: string, readonly png: Buffer } {
-  const alphabet = Object.keys(SIGNS)
-  const text = Array.from({ length: LENGTH }, () => alphabet[randomInt(alphabet.length)]).join('')
+  const text = chosen()
   const paper = new Paper(WIDTH, HEIGHT)
   const bend = wave()
-  for (let number = 0; number < 26; number++) paper.draw([speck()], { width: between(1, 2.2), shade: between(110, 200) })
-  const pen = { width: between(3.8, 4.8), shade: between(0, 50) }
-  let left = between(16, 24)
+  const width = between(5, 6)
+  let left = between(20, 26)
   for (const sign of text) {
-    const [width, height] = [between(27, 35), between(46, 58)]
-    const strokes = placed(SIGNS[sign] ?? [], { left, top: HEIGHT / 2 - height / 2 + between(-8, 8), width, height })
-    paper.draw(strokes.map((stroke) => stroke.map(bend)), { ...pen, width: pen.width + between(-0.4, 0.4) })
-    left += width + between(8, 14)
+    const box = { width: between(29, 34) * (sign === WIDE ? 1.25 : 1), height: between(50, 60) }
+    const top = HEIGHT / 2 - box.height / 2 + between(-8, 8)
+    const strokes = placed(SIGNS[sign] ?? [], { ...box, left, top })
+    paper.draw(strokes.map((stroke) => stroke.map(bend)), { width: width + between(-0.6, 0.6), shade: 0 })
+    left += box.width + between(10, 15)
   }
-  for (let number = 0; number < 2; number++) paper.draw([across().map(bend)], { width: between(1.6, 2.4), shade: 255 })
-  for (let number = 0; number < 2; number++) paper.draw([across().map(bend)], { width: pen.width * between(0.5, 0.75), shade: pen.shade })
+  for (let number = 0; number < 2; number++) paper.draw([across().map(bend)], { width: between(1.4, 2), shade: 0 })
+  for (let number = 0; number < 3; number++) {
+    paper.turn([WIDTH * (number + between(0.2, 0.8)) / 3, HEIGHT * between(0.2, 0.8)], between(30, 52), between(24, 40))
+  }
+  paper.soften()
+  for (let number = 0; number < 30; number++) paper.draw([speck()], { width: between(1, 2), shade: between(90, 190) })
   return { text, png: png(paper) }
+}
+
+/** No sign stands beside its like: where they run into each other nobody could count them. */
+function chosen(): string {
+  let text = ''
+  while (text.length < LENGTH) {
+    const others = Object.keys(SIGNS).filter((sign) => sign !== text.at(-1))
+    text += others[randomInt(others.length)] ?? ''
+  }
+  return text
 }
 
 class Paper {
@@ -53,6 +68,22 @@ class Paper {
     }
   }
 
+  /** Turns light and dark into each other inside of an ellipse. */
+  turn([x, y]: Point, width: number, height: number): void {
+    for (let row = 0; row < this.height; row++) {
+      for (let column = 0; column < this.width; column++) {
+        if (((column - x) / width) ** 2 + ((row - y) / height) ** 2 > 1) continue
+        const at = row * this.width + column
+        this.points[at] = 255 - (this.points[at] ?? 0)
+      }
+    }
+  }
+
+  /** Neither quite black nor quite white, as that hurts on a dark page. */
+  soften(): void {
+    for (let at = 0; at < this.points.length; at++) this.points[at] = 48 + (this.points[at] ?? 0) * 190 / 255
+  }
+
   /** With round ends; a point is as dark as the pen covers it. */
   #line([x1, y1]: Point, [x2, y2]: Point, { width, shade }: Pen): void {
     const reach = width / 2 + 1
@@ -63,14 +94,14 @@ class Paper {
     for (let y = top; y <= bottom; y++) {
       for (let x = left; x <= right; x++) {
         const along = square === 0 ? 0 : Math.max(0, Math.min(1, ((x - x1) * dx + (y - y1) * dy) / square))
-        const distance = Math.hypot(x - x1 - along * dx, y - y1 - along * dy)
+        const [across, down] = [x - x1 - along * dx, y - y1 - along * dy]
+        const distance = Math.sqrt(across * across + down * down) // Math.hypot takes ten times as long
         const cover = Math.max(0, Math.min(1, width / 2 + 0.5 - distance))
         if (cover === 0) continue
         const at = y * this.width + x
         const before = this.points[at] ?? 255
         const after = Math.round(before + (shade - before) * cover)
-        // A dark pen never makes lighter where two of its lines meet, nor a white one darker.
-        this.points[at] = shade > 128 && shade < 255 ? Math.min(before, after) : shade === 255 ? Math.max(before, after) : Math.min(before, after)
+        this.points[at] = Math.min(before, after) // what is dark already stays so
       }
     }
   }
@@ -87,8 +118,8 @@ interface Box {
 
 /** The sign in its box, turned and slanted, in short lines that can be bent. */
 function placed(strokes: readonly Stroke[], { left, top, width, height }: Box): Stroke[] {
-  const turn = between(-0.3, 0.3)
-  const slant = between(-0.25, 0.25)
+  const turn = between(-0.22, 0.22)
+  const slant = between(-0.18, 0.18)
   return strokes.map((stroke) => fine(stroke).map(([x, y]): Point => {
     const [across, down] = [(x - 0.5) * width - (y - 0.5) * slant * height, (y - 0.5) * height]
     return [
