@@ -15,6 +15,7 @@ import type { LeveledLog, Log } from './log.ts'
 import { accountCommands } from './operate/account.ts'
 import { domainCommands } from './operate/domain.ts'
 import { LogRaise } from './operate/log-raise.ts'
+import { passwordStrength } from './registration/password-strength.ts'
 import { Registration } from './registration/registration.ts'
 import { ServedDomains, type ServedDomain } from './routing/domains.ts'
 import type { Extension } from './routing/extension.ts'
@@ -97,7 +98,8 @@ async function furnish(
       deleted: (account) => built.installation?.tables.account.deleted(account),
     },
   })
-  const registration = new Registration({ accounts, database, config, domains, clock })
+  const strength = await passwordStrength(config.registration.password_score)
+  const registration = new Registration({ accounts, database, config, domains, clock, strength })
   const sessions = new Sessions()
   const remoteDomains = new DomainList()
   const own = [legacySession, registration.extension, accountCommands(accounts), domainCommands(remoteDomains), new LogRaise(log).extension]

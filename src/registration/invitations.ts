@@ -1,10 +1,10 @@
-import { createHash } from 'node:crypto'
+import { createHash, randomInt } from 'node:crypto'
 import type { Clock } from '../clock.ts'
 import type { ServedDomain } from '../routing/domains.ts'
 import type { Database } from '../store/database.ts'
-import { randomIdentifier } from '../xmpp/identifiers.ts'
 import { Jid } from '../xmpp/jid.ts'
 import type { Invitation } from './application.ts'
+import { skeleton } from './names.ts'
 
 export interface InvitationOptions {
   readonly domain: ServedDomain
@@ -30,8 +30,11 @@ export interface ListedInvitation extends Invitation {
 export const MOST_INVITATIONS = 10_000
 
 const ID_DIGITS = 10
-/** 128 random bits in base64url. */
-const TOKEN = /^[A-Za-z0-9_-]{22}$/
+/** XEP-0379 §5.1: "at least 80 bits of entropy, and to use an encoding that can be easily encoded as part of an URI (e.g. Base-32)". */
+const TOKEN_SIGNS = 'abcdefghijkmnopqrstuvwxyz2345678'
+const TOKEN_LENGTH = 26
+/** Kept for so long after they expired: who was told in time that one is good may still be filling in a form (XEP-0445 §4). */
+const GRACE_MILLISECONDS = 3_600_000
 
 interface Row {
   readonly token: Buffer
@@ -54,31 +57,39 @@ export class Invitations {
 
   /** Resolves with the token once the invitation is on disk; undefined where there are too many. */
   async make({ domain, milliseconds, name, uses = 1, inviter }: InvitationOptions): Promise<string | undefined> {
-    const token = randomIdentifier()
+    const token = Array.from({ length: TOKEN_LENGTH }, () => TOKEN_SIGNS[randomInt(TOKEN_SIGNS.length)]).join('')
     const now = this.#clock.now()
     const made = await this.#database.write(() => {
       this.#forgetOld()
       const { count } = this.#database.statement<{ count: number }>('SELECT count(*) AS count FROM invite').get() ?? { count: 0 }
       if (count >= MOST_INVITATIONS) return false
-      this.#database.statement('INSERT INTO invite (token, domain, expires, name, uses, inviter, created) VALUES (?, ?, ?, ?, ?, ?, ?)').run(
-        digest(token), domain.label, now + milliseconds, name ?? null, uses, inviter?.local ?? null, new Date(now).toISOString().slice(0, 10))
+      this.#database.statement(`
+        INSERT INTO invite (token, domain, expires, name, shape, uses, inviter, created) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+      `).run(digest(token), domain.label, now + milliseconds, name ?? null, name === undefined ? null : skeleton(name), uses,
+        inviter?.local ?? null, new Date(now).toISOString().slice(0, 10))
       return true
     })
     return made ? token : undefined
   }
 
-  find(domain: ServedDomain, token: string): Invitation | undefined {
-    if (!TOKEN.test(token)) return undefined
+  /** `at`: when it had to be good; now, unless it was looked at before. */
+  find(domain: ServedDomain, token: string, at = this.#clock.now()): Invitation | undefined {
     const row = this.#database.statement<Row>('SELECT * FROM invite WHERE token = ? AND domain = ?').get(digest(token), domain.label)
-    return row === undefined || row.expires <= this.#clock.now() ? undefined : invitationOf(row, domain)
+    return row === undefined || row.expires <= at ? undefined : invitationOf(row, domain)
   }
 
   /** Uses it up, inside the caller's transaction; false where somebody else was faster. */
-  use(domain: ServedDomain, token: string): boolean {
+  use(domain: ServedDomain, token: string, at = this.#clock.now()): boolean {
     const used = this.#database.statement('UPDATE invite SET uses = uses - 1 WHERE token = ? AND domain = ? AND expires > ? AND uses > 0')
-      .run(digest(token), domain.label, this.#clock.now())
+      .run(digest(token), domain.label, at)
     this.#database.statement('DELETE FROM invite WHERE token = ? AND uses <= 0').run(digest(token))
     return used === 1
+  }
+
+  /** Does one promise that name, or one that looks like it (XEP-0445 §5: "The server MUST reserve the username")? */
+  promises(domain: ServedDomain, name: string): boolean {
+    return this.#database.statement('SELECT 1 FROM invite WHERE domain = ? AND shape = ? AND expires > ?')
+      .get(domain.label, skeleton(name), this.#clock.now() - GRACE_MILLISECONDS) !== undefined
   }
 
   /** Those that still are good, the next to expire first. */
@@ -109,7 +120,7 @@ export class Invitations {
   }
 
   #forgetOld(): void {
-    this.#database.statement('DELETE FROM invite WHERE expires <= ?').run(this.#clock.now())
+    this.#database.statement('DELETE FROM invite WHERE expires <= ?').run(this.#clock.now() - GRACE_MILLISECONDS)
   }
 }
 
@@ -117,7 +128,7 @@ function invitationOf({ expires, name, inviter }: Row, domain: ServedDomain): In
   return { expires, name: name ?? undefined, inviter: inviter === null ? undefined : Jid.of(inviter, domain.name) }
 }
 
-/** The token is random enough that nobody finds it by its digest. */
+/** The token is random enough that nobody finds it by its digest. Whoever types it may write capitals. */
 function digest(token: string): Buffer {
-  return createHash('sha256').update(token).digest()
+  return createHash('sha256').update(token.trim().toLowerCase()).digest()
 }
