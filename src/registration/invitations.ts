@@ -17,6 +17,13 @@ export interface InvitationOptions {
   readonly inviter?: Jid
 }
 
+/** Just made: the one moment at which the token is known here. */
+export interface MadeInvitation {
+  readonly token: string
+  readonly id: string
+  readonly expires: number
+}
+
 /** As its maker sees it. */
 export interface ListedInvitation extends Invitation {
   /** By which it can be revoked: tells nothing of the token. */
@@ -55,8 +62,8 @@ export class Invitations {
     this.#clock = clock
   }
 
-  /** Resolves with the token once the invitation is on disk; undefined where there are too many. */
-  async make({ domain, milliseconds, name, uses = 1, inviter }: InvitationOptions): Promise<string | undefined> {
+  /** Resolves once the invitation is on disk; undefined where there are too many. */
+  async make({ domain, milliseconds, name, uses = 1, inviter }: InvitationOptions): Promise<MadeInvitation | undefined> {
     const token = Array.from({ length: TOKEN_LENGTH }, () => TOKEN_SIGNS[randomInt(TOKEN_SIGNS.length)]).join('')
     const now = this.#clock.now()
     const made = await this.#database.write(() => {
@@ -69,7 +76,7 @@ export class Invitations {
         inviter?.local ?? null, new Date(now).toISOString().slice(0, 10))
       return true
     })
-    return made ? token : undefined
+    return made ? { token, id: idOf(digest(token)), expires: now + milliseconds } : undefined
   }
 
   /** `at`: when it had to be good; now, unless it was looked at before. */
@@ -97,7 +104,7 @@ export class Invitations {
     const rows = this.#database.statement<Row>('SELECT * FROM invite WHERE domain = ? AND expires > ? ORDER BY expires, token')
       .all(domain.label, this.#clock.now())
     return rows.map((row) => ({
-      ...invitationOf(row, domain), id: row.token.toString('hex').slice(0, ID_DIGITS), uses: row.uses, created: row.created,
+      ...invitationOf(row, domain), id: idOf(row.token), uses: row.uses, created: row.created,
     }))
   }
 
@@ -122,6 +129,10 @@ export class Invitations {
   #forgetOld(): void {
     this.#database.statement('DELETE FROM invite WHERE expires <= ?').run(this.#clock.now() - GRACE_MILLISECONDS)
   }
+}
+
+function idOf(token: Buffer): string {
+  return token.toString('hex').slice(0, ID_DIGITS)
 }
 
 function invitationOf({ expires, name, inviter }: Row, domain: ServedDomain): Invitation {

@@ -12,7 +12,7 @@ import {
   RegistrationRefused, type Applicant, type Application, type Challenge, type Invitation, type RegistrationMode, type RegistrationOffice,
 } from './application.ts'
 import { Challenges } from './challenges.ts'
-import { Invitations, type InvitationOptions } from './invitations.ts'
+import { Invitations, type InvitationOptions, type MadeInvitation } from './invitations.ts'
 import { KnownNames } from './known-names.ts'
 import { Modes, type ModeState } from './modes.ts'
 import { accountName } from './names.ts'
@@ -103,8 +103,8 @@ export class Registration implements RegistrationOffice {
     return this.mode(domain) === 'closed' ? undefined : this.invitations.find(domain, token)
   }
 
-  /** Resolves with the token; undefined where there are too many. */
-  invite(options: InvitationOptions): Promise<string | undefined> {
+  /** For the operator, or for an account that may invite; who that is and how often is for the caller to judge. Undefined: too many are out. */
+  invite(options: InvitationOptions): Promise<MadeInvitation | undefined> {
     return this.invitations.make(options)
   }
 
