@@ -16,8 +16,12 @@ import { extensions } from './extensions.ts'
 import type { LeveledLog, Log } from './log.ts'
 import { accountCommands } from './operate/account.ts'
 import { domainCommands } from './operate/domain.ts'
+import { inviteCommands } from './operate/invite.ts'
 import { LogRaise } from './operate/log-raise.ts'
+import { registrationCommands } from './operate/registration.ts'
 import { AccountLife } from './registration/account-life.ts'
+import { passwordStrength } from './registration/password-strength.ts'
+import { Registration } from './registration/registration.ts'
 import { SignIns } from './registration/sign-ins.ts'
 import { ServedDomains, type ServedDomain } from './routing/domains.ts'
 import type { Extension } from './routing/extension.ts'
@@ -41,6 +45,7 @@ export interface House {
   readonly credentials: Credentials
   readonly attempts: Sides<Attempts>
   readonly accountLife: AccountLife
+  readonly registration: Registration
   readonly domains: ServedDomains
   readonly sessions: Sessions
   /** Which remote domains there may be streams with. */
@@ -101,13 +106,18 @@ async function furnish(
       deleted: (account) => built.installation?.tables.account.deleted(account),
     },
   })
+  const strength = await passwordStrength(config.registration.password_score)
+  const registration = new Registration({ accounts, database, config, domains, clock, strength })
   const sessions = new Sessions()
   const accountLife = new AccountLife({
     accounts, sessions, database, signIns: new SignIns(clock),
     stored: () => built.installation?.tables.account,
   })
   const remoteDomains = new DomainList()
-  const own = [legacySession, accountCommands(accounts, accountLife), domainCommands(remoteDomains), new LogRaise(log).extension]
+  const own = [
+    legacySession, registration.extension, accountCommands(accounts, accountLife, registration), registrationCommands(registration),
+    inviteCommands(registration), domainCommands(remoteDomains), new LogRaise(log).extension,
+  ]
   // What a blocked domain sends is dropped before it changes anything.
   const installation = built.installation = install([remoteDomains.extension, ...extensions, ...own, ...more], {
     config, database, key, domains, sessions, accounts, clock, log,
@@ -119,7 +129,8 @@ async function furnish(
   }, passphrase)
   if (holder.isDue) await rotateKey()
   return {
-    config, clock, log, database, accounts, credentials, attempts: new Sides(() => new Attempts(config.auth, clock)), accountLife, domains, sessions, remoteDomains, installation, onionKeys, rotateKey,
+    config, clock, log, database, accounts, credentials, attempts: new Sides(() => new Attempts(config.auth, clock)), accountLife, registration,
+    domains, sessions, remoteDomains, installation, onionKeys, rotateKey,
     close: () => {
       database.close()
       onionKeys.forget()

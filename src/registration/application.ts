@@ -26,6 +26,11 @@ export interface Application extends Applicant {
   readonly password: string
   /** Of an invitation (XEP-0401 §3, XEP-0445). */
   readonly token?: string
+  /**
+   * When `invitation` said that the token is good, in milliseconds since the epoch; not long ago. XEP-0445 §4: its expiration
+   * "MUST only be checked at this point".
+   */
+  readonly invitedAt?: number
   readonly challenge?: { readonly id: string, readonly answer: string }
 }
 
@@ -74,7 +79,8 @@ export interface RegistrationOffice {
   /** Undefined where the token is void at that domain. */
   invitation(domain: ServedDomain, token: string): Invitation | undefined
   /**
-   * Makes the account, or nothing. An invitation and a challenge are used up by it; a void one or a wrong answer is, too.
+   * Makes the account, or nothing. A challenge is used up by any answer; an invitation by the account that it gives alone,
+   * so that whoever chose a bad name or password can choose another.
    *
    * @throws RegistrationRefused
    */
