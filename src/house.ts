@@ -15,6 +15,7 @@ import type { LeveledLog, Log } from './log.ts'
 import { accountCommands } from './operate/account.ts'
 import { domainCommands } from './operate/domain.ts'
 import { LogRaise } from './operate/log-raise.ts'
+import { Registration } from './registration/registration.ts'
 import { ServedDomains, type ServedDomain } from './routing/domains.ts'
 import type { Extension } from './routing/extension.ts'
 import { install, type Installation } from './routing/installation.ts'
@@ -35,6 +36,7 @@ export interface House {
   readonly database: Database
   readonly accounts: Accounts
   readonly credentials: Credentials
+  readonly registration: Registration
   readonly domains: ServedDomains
   readonly sessions: Sessions
   /** Which remote domains there may be streams with. */
@@ -95,9 +97,10 @@ async function furnish(
       deleted: (account) => built.installation?.tables.account.deleted(account),
     },
   })
+  const registration = new Registration({ accounts, database, config, domains, clock })
   const sessions = new Sessions()
   const remoteDomains = new DomainList()
-  const own = [legacySession, accountCommands(accounts), domainCommands(remoteDomains), new LogRaise(log).extension]
+  const own = [legacySession, registration.extension, accountCommands(accounts), domainCommands(remoteDomains), new LogRaise(log).extension]
   // What a blocked domain sends is dropped before it changes anything.
   const installation = built.installation = install([remoteDomains.extension, ...extensions, ...own, ...more], {
     config, database, key, domains, sessions, accounts, clock, log,
@@ -109,7 +112,7 @@ async function furnish(
   }, passphrase)
   if (holder.isDue) await rotateKey()
   return {
-    config, clock, log, database, accounts, credentials, domains, sessions, remoteDomains, installation, onionKeys, rotateKey,
+    config, clock, log, database, accounts, credentials, registration, domains, sessions, remoteDomains, installation, onionKeys, rotateKey,
     close: () => {
       database.close()
       onionKeys.forget()

@@ -85,8 +85,11 @@ export class Accounts implements Claims {
     return row.created
   }
 
-  /** @throws AccountError, or QueueFull where too many passwords are being hashed */
-  async create(account: Jid, password: string): Promise<void> {
+  /**
+   * @param within done in the same transaction, before anybody is told: what it throws undoes it, and is thrown here
+   * @throws AccountError, or QueueFull where too many passwords are being hashed
+   */
+  async create(account: Jid, password: string, within?: () => void): Promise<void> {
     const label = this.#label(account.domain)
     if (account.resource !== '' || !ACCOUNT_NAME.test(account.local)) throw new AccountError('name-invalid')
     if (this.exists(account)) throw new AccountError('exists')
@@ -101,6 +104,7 @@ export class Accounts implements Claims {
         INSERT INTO account (localpart, domain, verifiers, cost, created) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING
       `).run(account.local, label, sealed, cost, day)
       if (made === 0) throw new AccountError('exists')
+      within?.()
       events.created(account)
       this.#revision++
     })

@@ -67,8 +67,11 @@ const CREDENTIAL_NAME = /^([A-Za-z0-9_-][A-Za-z0-9_.-]{0,254})?$/
 /** An account by its name and its domain's; names of accounts are of ASCII only. */
 const ACCOUNT = /^[a-z0-9][a-z0-9._-]{0,63}@[^@/\s]+$/
 
-/** Who may make an account. More come with what carries them out. */
-export const REGISTRATION_MODES = ['closed'] as const
+/** As names of accounts are. */
+const ACCOUNT_NAME = /^[a-z0-9][a-z0-9._-]{0,63}$/
+
+/** Who may make an account: the operator alone; whoever was invited; whoever answers a challenge, too. */
+export const REGISTRATION_MODES = ['closed', 'invite', 'open'] as const
 export const POLICY_PROFILES = ['otr'] as const
 export const OTR_VERSIONS = ['2', '3', '4'] as const
 
@@ -85,7 +88,7 @@ const domain = z.strictObject({
   onion_service: z.boolean().optional(),
   certificate: path,
   key: path,
-  registration: z.enum(REGISTRATION_MODES).default('closed'),
+  registration: z.enum(REGISTRATION_MODES).default('invite'),
   policy: z.enum(POLICY_PROFILES).default('otr'),
   federation: z.enum(FEDERATION_POLICIES).optional(),
   web: z.string().default('').transform(webAddress),
@@ -115,6 +118,20 @@ const file = z.strictObject({
     otr_versions: z.array(z.enum(OTR_VERSIONS)).min(1).default(['2', '3'])
       .transform((listed) => OTR_VERSIONS.filter((version) => listed.includes(version))),
     otr_audit: z.boolean().default(true),
+  }).prefault({}),
+  registration: z.strictObject({
+    reserved_names: z.array(z.string().regex(ACCOUNT_NAME, 'no name of an account')).max(1000).default([]),
+    password_score: count(3, 0, 4),
+    challenge_time: duration('10m'),
+    window: duration('1h'),
+    accounts_per_peer: count(5),
+    accounts_per_domain: count(60),
+    accounts: count(60),
+    challenges_per_peer: count(30),
+    challenges: count(1200),
+    failures_per_peer: count(10),
+    narrow: duration('1h'),
+    queue: count(16, 1, 1000),
   }).prefault({}),
   tor: z.strictObject({
     enabled: z.boolean().default(true),

@@ -74,7 +74,8 @@ export interface RegistrationOffice {
   /** Undefined where the token is void at that domain. */
   invitation(domain: ServedDomain, token: string): Invitation | undefined
   /**
-   * Makes the account, or nothing. An invitation and a challenge are used up by it; a void one or a wrong answer is, too.
+   * Makes the account, or nothing. A challenge is used up by any answer; an invitation by the account that it gives alone,
+   * so that whoever chose a bad name or password can choose another.
    *
    * @throws RegistrationRefused
    */
