@@ -1,8 +1,37 @@
-import { prepared, LEAST_PASSWORD_CHARACTERS } from '../auth/password.ts'
+import { ZxcvbnFactory } from '@zxcvbn-ts/core'
+import { adjacencyGraphs, dictionary as common } from '@zxcvbn-ts/language-common'
+import { dictionary as english } from '@zxcvbn-ts/language-en'
+import { LEAST_PASSWORD_CHARACTERS, prepared } from '../auth/password.ts'
 
-/** Why a password is not taken; undefined where it is. */
-export function objectionTo(password: string, _known: readonly string[], _score: number): 'password-weak' | 'password-invalid' | undefined {
-  const text = prepared(password)
-  if (text === undefined) return password === '' ? 'password-weak' : 'password-invalid'
-  return [...text].length < LEAST_PASSWORD_CHARACTERS ? 'password-weak' : undefined
+/**
+ * Only so much of a password is looked at: what is hard to guess up to here stays so, and the time that a look takes
+ * grows with the square of the length and worse.
+ */
+const MOST_CHARACTERS = 32
+
+/** How hard passwords are to guess, by lists of words and of passwords that were found elsewhere. */
+export class PasswordStrength {
+  readonly #leastScore: number
+  /** Made when it is needed: it takes 25 MB and a fifth of a second. */
+  #estimator: ZxcvbnFactory | undefined
+
+  /** From 0, anything of eight characters, to 4; each step is two to three powers of ten of guesses. */
+  constructor(leastScore: number) {
+    this.#leastScore = leastScore
+  }
+
+  /** Why a password is not taken; undefined where it is. `known`: what everybody knows of whom it is for. */
+  objection(password: string, known: readonly string[]): 'password-weak' | 'password-invalid' | undefined {
+    const text = prepared(password)
+    if (text === undefined) return password === '' ? 'password-weak' : 'password-invalid'
+    if ([...text].length < LEAST_PASSWORD_CHARACTERS) return 'password-weak'
+    return this.#leastScore > 0 && this.#score(text, known) < this.#leastScore ? 'password-weak' : undefined
+  }
+
+  #score(text: string, known: readonly string[]): number {
+    this.#estimator ??= new ZxcvbnFactory({
+      dictionary: { ...common, ...english }, graphs: adjacencyGraphs, maxLength: MOST_CHARACTERS, l33tMaxSubstitutions: 2,
+    })
+    return this.#estimator.check(text, known.flatMap((name) => [name, ...name.split(/[^a-z0-9]+/)])).score
+  }
 }

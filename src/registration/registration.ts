@@ -12,14 +12,13 @@ import {
   RegistrationRefused, type Applicant, type Application, type Challenge, type Invitation, type RegistrationMode, type RegistrationOffice,
 } from './application.ts'
 import { Challenges } from './challenges.ts'
-import { registrationCommands } from './commands.ts'
 import { Invitations, type InvitationOptions } from './invitations.ts'
 import { KnownNames } from './known-names.ts'
 import { Modes, type ModeState } from './modes.ts'
 import { accountName } from './names.ts'
 import { News } from './news.ts'
 import { drawn } from './captcha-picture.ts'
-import { objectionTo } from './password-strength.ts'
+import { PasswordStrength } from './password-strength.ts'
 import { asked } from './question.ts'
 import { Rates } from './rates.ts'
 import { REGISTRATION_MIGRATIONS } from './tables.ts'
@@ -51,6 +50,7 @@ export class Registration implements RegistrationOffice {
   readonly invitations: Invitations
   readonly #parts: RegistrationParts
   readonly #modes: Modes
+  readonly #strength: PasswordStrength
   readonly #sides: Readonly<Record<'keyed' | 'named', Side>>
   #news: News | undefined
 
@@ -68,6 +68,7 @@ export class Registration implements RegistrationOffice {
     this.names = new KnownNames(parts)
     this.invitations = new Invitations(database, clock)
     this.#modes = new Modes(database, clock)
+    this.#strength = new PasswordStrength(config.registration.password_score)
     const side = (): Side => ({
       rates: new Rates(config.registration, clock),
       challenges: new Challenges(config.registration.challenge_time, clock),
@@ -142,7 +143,7 @@ export class Registration implements RegistrationOffice {
   }
 
   objection(password: string, { name, domain }: { readonly name: string, readonly domain: ServedDomain }): string | undefined {
-    const reason = objectionTo(password, [name, domain.name], this.#parts.config.registration.password_score)
+    const reason = this.#strength.objection(password, [name, domain.name])
     return reason === undefined ? undefined : new RegistrationRefused(reason).message
   }
 
@@ -174,7 +175,7 @@ export class Registration implements RegistrationOffice {
   #judge({ domain, token, password }: Application, account: Jid): 'name-taken' | 'password-weak' | 'password-invalid' | undefined {
     const given = token === undefined ? undefined : this.invitations.find(domain, token)?.name
     if (given !== undefined && given !== account.local) return 'name-taken'
-    return objectionTo(password, [account.local, domain.name], this.#parts.config.registration.password_score)
+    return this.#strength.objection(password, [account.local, domain.name])
   }
 
   #made(domain: ServedDomain, { rates }: Side): void {
@@ -204,7 +205,6 @@ export class Registration implements RegistrationOffice {
         },
       },
       seals: { resealed: (_old, next) => this.names.reseal(next) },
-      commands: registrationCommands(this, host),
     }
   }
 }
