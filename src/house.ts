@@ -50,6 +50,7 @@ export interface House {
   readonly sessions: Sessions
   /** Which remote domains there may be streams with. */
   readonly remoteDomains: DomainList
+  readonly logRaise: LogRaise
   readonly installation: Installation
   readonly onionKeys: OnionKeys
   /** Changes the storage key, and the passphrase where one is given. @throws StoreError, SealBroken */
@@ -114,9 +115,10 @@ async function furnish(
     stored: () => built.installation?.tables.account,
   })
   const remoteDomains = new DomainList()
+  const logRaise = new LogRaise(log)
   const own = [
     legacySession, registration.extension, accountCommands(accounts, accountLife, registration), registrationCommands(registration),
-    inviteCommands(registration), domainCommands(remoteDomains), new LogRaise(log).extension,
+    inviteCommands(registration), domainCommands(remoteDomains), logRaise.extension,
   ]
   // What a blocked domain sends is dropped before it changes anything.
   const installation = built.installation = install([remoteDomains.extension, ...extensions, ...own, ...more], {
@@ -130,7 +132,7 @@ async function furnish(
   if (holder.isDue) await rotateKey()
   return {
     config, clock, log, database, accounts, credentials, attempts: new Sides(() => new Attempts(config.auth, clock)), accountLife, registration,
-    domains, sessions, remoteDomains, installation, onionKeys, rotateKey,
+    domains, sessions, remoteDomains, logRaise, installation, onionKeys, rotateKey,
     close: () => {
       database.close()
       onionKeys.forget()
