@@ -14,7 +14,10 @@ import { extensions } from './extensions.ts'
 import type { LeveledLog, Log } from './log.ts'
 import { accountCommands } from './operate/account.ts'
 import { domainCommands } from './operate/domain.ts'
+import { inviteCommands } from './operate/invite.ts'
 import { LogRaise } from './operate/log-raise.ts'
+import { registrationCommands } from './operate/registration.ts'
+import { passwordStrength } from './registration/password-strength.ts'
 import { Registration } from './registration/registration.ts'
 import { ServedDomains, type ServedDomain } from './routing/domains.ts'
 import type { Extension } from './routing/extension.ts'
@@ -98,11 +101,12 @@ async function furnish(
       deleted: (account) => built.installation?.tables.account.deleted(account),
     },
   })
-  const registration = new Registration({ accounts, database, config, domains, clock })
+  const strength = await passwordStrength(config.registration.password_score)
+  const registration = new Registration({ accounts, database, config, domains, clock, strength })
   const sessions = new Sessions()
   const remoteDomains = new DomainList()
   const logRaise = new LogRaise(log)
-  const own = [legacySession, registration.extension, accountCommands(accounts), domainCommands(remoteDomains), logRaise.extension]
+  const own = [legacySession, registration.extension, accountCommands(accounts, registration), registrationCommands(registration), inviteCommands(registration), domainCommands(remoteDomains), logRaise.extension]
   // What a blocked domain sends is dropped before it changes anything.
   const installation = built.installation = install([remoteDomains.extension, ...extensions, ...own, ...more], {
     config, database, key, domains, sessions, accounts, clock, log,

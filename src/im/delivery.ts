@@ -38,6 +38,10 @@ export class LocalDelivery implements Delivery {
     return this.#presence.broadcast(envelope)
   }
 
+  befriend(one: Jid, other: Jid): Promise<void> {
+    return this.#handshake.befriend(one, other)
+  }
+
   get audience(): Audience {
     return this.#presence
   }

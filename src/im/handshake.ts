@@ -93,6 +93,16 @@ export class Handshake {
     if (seesAccount(state) || awaitsAccount(state)) this.#send('unsubscribed', account, contact)
   }
 
+  /** Both see each other from now on, without a question. Where one roster is full, nothing changes in either. */
+  async befriend(one: Jid, other: Jid): Promise<void> {
+    const pairs = [[one, other], [other, one]] as const
+    if (pairs.some(([account, contact]) => !this.#rosters.item(account, contact).listed && this.#isFull(account))) return
+    await Promise.all(pairs.map(([account, contact]) => {
+      this.#host.log.roster({ account: account.toString(), contact: contact.toString(), action: 'subscribed' })
+      return this.#rosters.put(account, { ...this.#rosters.item(account, contact), state: 'both', listed: true, requestId: undefined })
+    }))
+  }
+
   /** Keeps the new standing. The roster shows a contact once the account itself did something about it (§3.1.3). */
   #change(account: Jid, item: RosterItem, { state, approved }: Standing, type: SubscriptionType): void {
     const listed = item.listed || approved || subscriptionShows(state)

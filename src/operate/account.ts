@@ -2,6 +2,8 @@ import { z } from 'zod'
 import { AccountError } from '../auth/account-error.ts'
 import type { Accounts } from '../auth/accounts.ts'
 import { QueueFull } from '../auth/work-queue.ts'
+import type { NameObjection } from '../registration/known-names.ts'
+import type { Registration } from '../registration/registration.ts'
 import { CommandError } from '../routing/command-error.ts'
 import type { ServedDomain, ServedDomains } from '../routing/domains.ts'
 import type { CommandRoute, Extension, Host } from '../routing/extension.ts'
@@ -11,6 +13,8 @@ import { StreamError } from '../xmpp/stream-error.ts'
 export interface AccountOutput {
   /** The bare JID. */
   readonly account: string
+  /** What the operator may want to know of it, though it was done. */
+  readonly notices?: readonly string[]
 }
 export interface AccountListOutput {
   readonly accounts: readonly string[]
@@ -18,18 +22,19 @@ export interface AccountListOutput {
 
 const named = z.strictObject({ account: z.string().max(3071) })
 const namedWithPassword = z.strictObject({ account: z.string().max(3071), password: z.string().min(1).max(1024) })
+const added = namedWithPassword.extend({ reuse: z.boolean().optional() })
 const listed = z.strictObject({ domain: z.string().max(1023).optional() })
 
 /** The commands by which the operator makes, mends and removes accounts. */
-export function accountCommands(accounts: Accounts): Extension {
+export function accountCommands(accounts: Accounts, registration: Registration): Extension {
   return {
     name: 'account-commands',
     implements: [],
-    install: (host) => ({ commands: commands(accounts, host) }),
+    install: (host) => ({ commands: commands(accounts, registration, host) }),
   }
 }
 
-function commands(accounts: Accounts, host: Host): CommandRoute[] {
+function commands(accounts: Accounts, registration: Registration, host: Host): CommandRoute[] {
   const existing = (text: string): Jid => {
     const account = accountOf(text, host.domains)
     if (!host.accounts.exists(account)) throw new CommandError('refused', `there is no account ${account.toString()}`)
@@ -39,12 +44,17 @@ function commands(accounts: Accounts, host: Host): CommandRoute[] {
     {
       name: 'account add',
       async run(input): Promise<AccountOutput> {
-        const { account: text, password } = read(namedWithPassword, input)
+        const { account: text, password, reuse } = read(added, input)
         const account = accountOf(text, host.domains)
+        const domain = domainOf(account.domain, host.domains)
         const exists = host.accounts.exists(account)
         if (exists) throw new CommandError('refused', `the account ${account.toString()} exists already`)
-        await accepted(accounts.create(account, password))
-        return { account: account.toString() }
+        const notices = [
+          ...nameNotices(registration.names.objections(domain, account.local), reuse === true),
+          ...passwordNotices(registration, password, account, domain),
+        ]
+        await accepted(accounts.create(account, password, () => registration.names.unearth(domain, account.local)))
+        return { account: account.toString(), ...notices.length > 0 ? { notices } : {} }
       },
     },
     {
@@ -52,10 +62,11 @@ function commands(accounts: Accounts, host: Host): CommandRoute[] {
       async run(input): Promise<AccountOutput> {
         const { account: text, password } = read(namedWithPassword, input)
         const account = existing(text)
+        const notices = passwordNotices(registration, password, account, domainOf(account.domain, host.domains))
         await accepted(accounts.setPassword(account, password))
         // Whoever knew the old one must not stay for having come before.
         endSessions(host, account)
-        return { account: account.toString() }
+        return { account: account.toString(), ...notices.length > 0 ? { notices } : {} }
       },
     },
     {
@@ -97,11 +108,33 @@ export function accountOf(text: string, domains: ServedDomains): Jid {
   throw new CommandError('bad-input', `"${text}" is no name for an account`)
 }
 
-function domainOf(text: string, domains: ServedDomains): ServedDomain {
+/** By its name, or as the configuration calls it. @throws CommandError */
+export function domainOf(text: string, domains: ServedDomains): ServedDomain {
   const domain = domains.all().find(({ name, label }) => text === label || Jid.of('', text)?.domain === name)
   if (domain !== undefined) return domain
   const known = domains.all().map(({ label }) => label).join(', ')
   throw new CommandError('bad-input', `this server does not serve "${text}"; its domains are ${known}`)
+}
+
+/**
+ * What the operator should hear of a name that is given nevertheless. @throws CommandError for that of a deleted account,
+ * unless it was said that it is meant: whoever writes to it may mean who had it before
+ */
+export function nameNotices(objections: readonly NameObjection[], reuse: boolean): string[] {
+  if (objections.includes('deleted') && !reuse) {
+    throw new CommandError('refused', 'an account was deleted whose name was that or looked like it; messages meant for its owner would go to the '
+      + 'new one. If that is meant, add --reuse')
+  }
+  return [
+    ...objections.includes('promised') ? ['an invitation promises this name, or one that looks like it; it gives none any more'] : [],
+    ...objections.includes('look-alike') ? ['there is an account whose name looks like this one'] : [],
+    ...objections.includes('reserved') ? ['the name is one by which others take an account for the server\'s own'] : [],
+  ]
+}
+
+/** The operator chooses, and is told. */
+function passwordNotices(registration: Registration, password: string, { local: name }: Jid, domain: ServedDomain): string[] {
+  return registration.objection(password, { name, domain }) === undefined ? [] : ['the password is easy to guess']
 }
 
 function endSessions(host: Host, account: Jid): void {

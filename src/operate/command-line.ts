@@ -12,11 +12,13 @@ import type { Operator } from './control-client.ts'
 import { zoneLines, type DnsOptions } from './dns.ts'
 import { doctorCommandLine } from './doctor.ts'
 import type { DomainListOutput, DomainOutput } from './domain.ts'
+import { inviteCommandLine } from './invite.ts'
 import { keyCommandLine } from './keys.ts'
 import type { OnionOutput } from './onion.ts'
 import { logCommandLine } from './log.ts'
 import { ask, askPassword, linesOf, type Keyboard } from './password-prompt.ts'
 import { qrCode } from './qr-code.ts'
+import { registrationCommandLine } from './registration.ts'
 import { statusCommandLine } from './status.ts'
 
 /** The program's surroundings, and what it can do that lies above this room. */
@@ -91,13 +93,15 @@ export function commandLine(program: Program): Command {
 
   const account = root.command('account').description('accounts')
   passwordless(account.command('add [name]'))
+    .option('--reuse', 'the name may be that of a deleted account')
     .description('make an account: NAME, NAME@DOMAIN, or one for each line "name password" of stdin')
-    .action((name: string | undefined, _options, command: Command) => {
+    .action((name: string | undefined, { reuse }: { reuse?: boolean }, command: Command) => {
       refusePasswords(command)
       if (name === undefined) return operate((operator) => addAll(program, operator))
       return operate(async (operator) => {
         const password = await askPassword(program.keyboard, { repeated: true })
-        const made = await operator.run('account add', { account: name, password }) as AccountOutput
+        const made = await operator.run('account add', { account: name, password, ...reuse === true ? { reuse } : {} }) as AccountOutput
+        for (const notice of made.notices ?? []) print(`Mind: ${notice}.`)
         print(`Made ${made.account}`)
       })
     })
@@ -108,6 +112,7 @@ export function commandLine(program: Program): Command {
       return operate(async (operator) => {
         const password = await askPassword(program.keyboard, { repeated: true })
         const changed = await operator.run('account password', { account: name, password }) as AccountOutput
+        for (const notice of changed.notices ?? []) print(`Mind: ${notice}.`)
         print(`Changed the password of ${changed.account}`)
       })
     })
@@ -127,6 +132,9 @@ export function commandLine(program: Program): Command {
       const { accounts } = await operator.run('account list', input) as AccountListOutput
       for (const one of accounts) print(one)
     }))
+
+  registrationCommandLine(root.command('registration').description('who may make an account'), { operate, print })
+  inviteCommandLine(root.command('invite').description('invitations'), { operate, print, colors: program.output.isTTY === true })
 
   root.command('onion').description('onion services')
     .command('show')

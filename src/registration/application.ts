@@ -26,6 +26,11 @@ export interface Application extends Applicant {
   readonly password: string
   /** Of an invitation (XEP-0401 §3, XEP-0445). */
   readonly token?: string
+  /**
+   * When `invitation` said that the token is good, in milliseconds since the epoch; not long ago. XEP-0445 §4: its expiration
+   * "MUST only be checked at this point".
+   */
+  readonly invitedAt?: number
   readonly challenge?: { readonly id: string, readonly answer: string }
 }
 

@@ -1,10 +1,10 @@
-import { createHash } from 'node:crypto'
+import { createHash, randomInt } from 'node:crypto'
 import type { Clock } from '../clock.ts'
 import type { ServedDomain } from '../routing/domains.ts'
 import type { Database } from '../store/database.ts'
-import { randomIdentifier } from '../xmpp/identifiers.ts'
 import { Jid } from '../xmpp/jid.ts'
 import type { Invitation } from './application.ts'
+import { skeleton } from './names.ts'
 
 export interface InvitationOptions {
   readonly domain: ServedDomain
@@ -15,6 +15,13 @@ export interface InvitationOptions {
   readonly uses?: number
   /** An account of that domain; without one it is the operator who invites. */
   readonly inviter?: Jid
+}
+
+/** Just made: the one moment at which the token is known here. */
+export interface MadeInvitation {
+  readonly token: string
+  readonly id: string
+  readonly expires: number
 }
 
 /** As its maker sees it. */
@@ -30,8 +37,11 @@ export interface ListedInvitation extends Invitation {
 export const MOST_INVITATIONS = 10_000
 
 const ID_DIGITS = 10
-/** 128 random bits in base64url. */
-const TOKEN = /^[A-Za-z0-9_-]{22}$/
+/** XEP-0379 §5.1: "at least 80 bits of entropy, and to use an encoding that can be easily encoded as part of an URI (e.g. Base-32)". */
+const TOKEN_SIGNS = 'abcdefghijkmnopqrstuvwxyz2345678'
+const TOKEN_LENGTH = 26
+/** Kept for so long after they expired: who was told in time that one is good may still be filling in a form (XEP-0445 §4). */
+const GRACE_MILLISECONDS = 3_600_000
 
 interface Row {
   readonly token: Buffer
@@ -52,33 +62,41 @@ export class Invitations {
     this.#clock = clock
   }
 
-  /** Resolves with the token once the invitation is on disk; undefined where there are too many. */
-  async make({ domain, milliseconds, name, uses = 1, inviter }: InvitationOptions): Promise<string | undefined> {
-    const token = randomIdentifier()
+  /** Resolves once the invitation is on disk; undefined where there are too many. */
+  async make({ domain, milliseconds, name, uses = 1, inviter }: InvitationOptions): Promise<MadeInvitation | undefined> {
+    const token = Array.from({ length: TOKEN_LENGTH }, () => TOKEN_SIGNS[randomInt(TOKEN_SIGNS.length)]).join('')
     const now = this.#clock.now()
     const made = await this.#database.write(() => {
       this.#forgetOld()
       const { count } = this.#database.statement<{ count: number }>('SELECT count(*) AS count FROM invite').get() ?? { count: 0 }
       if (count >= MOST_INVITATIONS) return false
-      this.#database.statement('INSERT INTO invite (token, domain, expires, name, uses, inviter, created) VALUES (?, ?, ?, ?, ?, ?, ?)').run(
-        digest(token), domain.label, now + milliseconds, name ?? null, uses, inviter?.local ?? null, new Date(now).toISOString().slice(0, 10))
+      this.#database.statement(`
+        INSERT INTO invite (token, domain, expires, name, shape, uses, inviter, created) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+      `).run(digest(token), domain.label, now + milliseconds, name ?? null, name === undefined ? null : skeleton(name), uses,
+        inviter?.local ?? null, new Date(now).toISOString().slice(0, 10))
       return true
     })
-    return made ? token : undefined
+    return made ? { token, id: idOf(digest(token)), expires: now + milliseconds } : undefined
   }
 
-  find(domain: ServedDomain, token: string): Invitation | undefined {
-    if (!TOKEN.test(token)) return undefined
+  /** `at`: when it had to be good; now, unless it was looked at before. */
+  find(domain: ServedDomain, token: string, at = this.#clock.now()): Invitation | undefined {
     const row = this.#database.statement<Row>('SELECT * FROM invite WHERE token = ? AND domain = ?').get(digest(token), domain.label)
-    return row === undefined || row.expires <= this.#clock.now() ? undefined : invitationOf(row, domain)
+    return row === undefined || row.expires <= at ? undefined : invitationOf(row, domain)
   }
 
   /** Uses it up, inside the caller's transaction; false where somebody else was faster. */
-  use(domain: ServedDomain, token: string): boolean {
+  use(domain: ServedDomain, token: string, at = this.#clock.now()): boolean {
     const used = this.#database.statement('UPDATE invite SET uses = uses - 1 WHERE token = ? AND domain = ? AND expires > ? AND uses > 0')
-      .run(digest(token), domain.label, this.#clock.now())
+      .run(digest(token), domain.label, at)
     this.#database.statement('DELETE FROM invite WHERE token = ? AND uses <= 0').run(digest(token))
     return used === 1
+  }
+
+  /** Does one promise that name, or one that looks like it (XEP-0445 §5: "The server MUST reserve the username")? */
+  promises(domain: ServedDomain, name: string): boolean {
+    return this.#database.statement('SELECT 1 FROM invite WHERE domain = ? AND shape = ? AND expires > ?')
+      .get(domain.label, skeleton(name), this.#clock.now() - GRACE_MILLISECONDS) !== undefined
   }
 
   /** Those that still are good, the next to expire first. */
@@ -86,7 +104,7 @@ export class Invitations {
     const rows = this.#database.statement<Row>('SELECT * FROM invite WHERE domain = ? AND expires > ? ORDER BY expires, token')
       .all(domain.label, this.#clock.now())
     return rows.map((row) => ({
-      ...invitationOf(row, domain), id: row.token.toString('hex').slice(0, ID_DIGITS), uses: row.uses, created: row.created,
+      ...invitationOf(row, domain), id: idOf(row.token), uses: row.uses, created: row.created,
     }))
   }
 
@@ -109,15 +127,19 @@ export class Invitations {
   }
 
   #forgetOld(): void {
-    this.#database.statement('DELETE FROM invite WHERE expires <= ?').run(this.#clock.now())
+    this.#database.statement('DELETE FROM invite WHERE expires <= ?').run(this.#clock.now() - GRACE_MILLISECONDS)
   }
+}
+
+function idOf(token: Buffer): string {
+  return token.toString('hex').slice(0, ID_DIGITS)
 }
 
 function invitationOf({ expires, name, inviter }: Row, domain: ServedDomain): Invitation {
   return { expires, name: name ?? undefined, inviter: inviter === null ? undefined : Jid.of(inviter, domain.name) }
 }
 
-/** The token is random enough that nobody finds it by its digest. */
+/** The token is random enough that nobody finds it by its digest. Whoever types it may write capitals. */
 function digest(token: string): Buffer {
-  return createHash('sha256').update(token).digest()
+  return createHash('sha256').update(token.trim().toLowerCase()).digest()
 }

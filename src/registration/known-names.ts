@@ -6,16 +6,18 @@ import type { ServedDomain, ServedDomains } from '../routing/domains.ts'
 import type { Host } from '../routing/extension.ts'
 import type { Database } from '../store/database.ts'
 import { Jid } from '../xmpp/jid.ts'
+import type { Invitations } from './invitations.ts'
 import { isReserved, skeleton } from './names.ts'
 
 /** Why a name cannot be had without further ado: for the operator. Whoever registers is told nothing but that it is so. */
-export type NameObjection = 'exists' | 'reserved' | 'look-alike' | 'deleted'
+export type NameObjection = 'exists' | 'deleted' | 'promised' | 'look-alike' | 'reserved'
 
 export interface KnownNamesParts {
   readonly database: Database
   readonly accounts: Accounts
   readonly domains: ServedDomains
   readonly config: Config
+  readonly invitations: Invitations
 }
 
 /**
@@ -53,15 +55,20 @@ export class KnownNames {
     return [
       ...(account !== undefined && this.#parts.accounts.exists(account) ? ['exists' as const] : []),
       ...(this.#isBuried(domain.label, name) ? ['deleted' as const] : []),
+      ...(this.#parts.invitations.promises(domain, name) ? ['promised' as const] : []),
       ...(alike.length > 0 || this.#pending.has(shape) ? ['look-alike' as const] : []),
       ...(isReserved(name, this.#keptBack(domain)) ? ['reserved' as const] : []),
     ]
   }
 
-  /** The name, kept from all others until it is let go; undefined where it cannot be had. */
-  reserve(domain: ServedDomain, name: string): { release(): void } | undefined {
-    if (this.objections(domain, name).length > 0) return undefined
+  /**
+   * The name, kept from all others until it is let go; undefined where it cannot be had. `promised`: an invitation gives that
+   * very name, so what else speaks against it was overruled when the invitation was made.
+   */
+  reserve(domain: ServedDomain, name: string, promised = false): { release(): void } | undefined {
     const shape = shapeOf(domain.name, name)
+    const objections = this.objections(domain, name)
+    if (promised ? objections.includes('exists') || this.#pending.has(shape) : objections.length > 0) return undefined
     this.#pending.add(shape)
     return { release: () => { this.#pending.delete(shape) } }
   }

@@ -1,6 +1,4 @@
-import { ZxcvbnFactory } from '@zxcvbn-ts/core'
-import { adjacencyGraphs, dictionary as common } from '@zxcvbn-ts/language-common'
-import { dictionary as english } from '@zxcvbn-ts/language-en'
+import type { ZxcvbnFactory } from '@zxcvbn-ts/core'
 import { LEAST_PASSWORD_CHARACTERS, prepared } from '../auth/password.ts'
 
 /**
@@ -9,15 +7,28 @@ import { LEAST_PASSWORD_CHARACTERS, prepared } from '../auth/password.ts'
  */
 const MOST_CHARACTERS = 32
 
+/** Makes what judges passwords. The lists are read here and not before: a command that needs no house should not wait for them. */
+export async function passwordStrength(leastScore: number): Promise<PasswordStrength> {
+  const [{ ZxcvbnFactory }, common, english] = await Promise.all([
+    import('@zxcvbn-ts/core'), import('@zxcvbn-ts/language-common'), import('@zxcvbn-ts/language-en'),
+  ])
+  return new PasswordStrength(leastScore, () => new ZxcvbnFactory({
+    dictionary: { ...common.dictionary, ...english.dictionary }, graphs: common.adjacencyGraphs,
+    maxLength: MOST_CHARACTERS, l33tMaxSubstitutions: 2,
+  }))
+}
+
 /** How hard passwords are to guess, by lists of words and of passwords that were found elsewhere. */
 export class PasswordStrength {
   readonly #leastScore: number
-  /** Made when it is needed: it takes 25 MB and a fifth of a second. */
+  readonly #make: () => ZxcvbnFactory
+  /** Made when it is first needed: it takes 25 MB and a fifth of a second. */
   #estimator: ZxcvbnFactory | undefined
 
   /** From 0, anything of eight characters, to 4; each step is two to three powers of ten of guesses. */
-  constructor(leastScore: number) {
+  constructor(leastScore: number, make: () => ZxcvbnFactory) {
     this.#leastScore = leastScore
+    this.#make = make
   }
 
   /** Why a password is not taken; undefined where it is. `known`: what everybody knows of whom it is for. */
@@ -29,9 +40,7 @@ export class PasswordStrength {
   }
 
   #score(text: string, known: readonly string[]): number {
-    this.#estimator ??= new ZxcvbnFactory({
-      dictionary: { ...common, ...english }, graphs: adjacencyGraphs, maxLength: MOST_CHARACTERS, l33tMaxSubstitutions: 2,
-    })
-    return this.#estimator.check(text, known.flatMap((name) => [name, ...name.split(/[^a-z0-9]+/)])).score
+    this.#estimator ??= this.#make()
+    return this.#estimator.check(text, known.flatMap((name) => [name, ...name.split(/[^a-z0-9]+/)]).filter((name) => name !== '')).score
   }
 }

@@ -21,17 +21,17 @@ const FORMS: readonly (() => Question)[] = [letters, members, backwards]
 function letters(): Question {
   const [ordinal, at] = pick([['first', 0], ['second', 1], ['third', 2], ['last', -1]] as const)
   const words = several(ALL, 5)
-  const task = pick([`Write the ${ordinal} letter of each of these words, one after the other`, `Which word, if it is one, do the ${ordinal} letters of these make`])
+  const task = pick([`Write the ${ordinal} letter of each of these words, one after the other`, `Take the ${ordinal} letter of each of these words, and write what they make together`])
   return { text: `${task}: ${listed(words)}.`, answers: [words.map((word) => word.at(at) ?? '').join('')] }
 }
 
-/** "Which of these words name an animal?" */
+/** "Three of these words are names of animals." In their order or against it. */
 function members(): Question {
   const [kind, of] = pick(KINDS)
   const right = several(of, 3)
   const words = several([...right, ...several(ALL.filter((word) => !of.includes(word)), 6)], 9)
   const found = words.filter((word) => right.includes(word))
-  const task = pick([`Three of these words name ${kind}. Write them down`, `Which three of these words are names of ${kind}?`])
+  const task = pick([`Three of these words are names of ${kind}. Write them down`, `Find the names of ${kind} among these words, and write all three`])
   return { text: `${task}: ${listed(words)}.`, answers: [found.join(' '), [...found].reverse().join(' '), found.join(' and ')] }
 }
 

@@ -1,6 +1,6 @@
 import { AccountError } from '../auth/account-error.ts'
 import type { Accounts } from '../auth/accounts.ts'
-import { QueueFull, WorkQueue } from '../auth/work-queue.ts'
+import { QueueFull } from '../auth/work-queue.ts'
 import type { Clock } from '../clock.ts'
 import type { Config } from '../config/schema.ts'
 import type { ServedDomain, ServedDomains } from '../routing/domains.ts'
@@ -12,16 +12,17 @@ import {
   RegistrationRefused, type Applicant, type Application, type Challenge, type Invitation, type RegistrationMode, type RegistrationOffice,
 } from './application.ts'
 import { Challenges } from './challenges.ts'
-import { Invitations, type InvitationOptions } from './invitations.ts'
+import { Invitations, type InvitationOptions, type MadeInvitation } from './invitations.ts'
 import { KnownNames } from './known-names.ts'
 import { Modes, type ModeState } from './modes.ts'
 import { accountName } from './names.ts'
 import { News } from './news.ts'
 import { drawn } from './captcha-picture.ts'
-import { PasswordStrength } from './password-strength.ts'
+import type { PasswordStrength } from './password-strength.ts'
 import { asked } from './question.ts'
 import { Rates } from './rates.ts'
 import { REGISTRATION_MIGRATIONS } from './tables.ts'
+import { Turns } from './turns.ts'
 
 export interface RegistrationParts {
   readonly accounts: Accounts
@@ -29,16 +30,14 @@ export interface RegistrationParts {
   readonly config: Config
   readonly domains: ServedDomains
   readonly clock: Clock
+  readonly strength: PasswordStrength
 }
 
 /** What one side has, so that nobody sees at the one what somebody does at the other. */
 interface Side {
   readonly rates: Rates
   readonly challenges: Challenges
-  /** Its turn at hashing: one at a time, so that logins always find a place. */
-  readonly queue: WorkQueue
-  /** How many accounts are being made for each peer. */
-  readonly busy: Map<string, number>
+  readonly turns: Turns
 }
 
 /**
@@ -50,9 +49,9 @@ export class Registration implements RegistrationOffice {
   readonly invitations: Invitations
   readonly #parts: RegistrationParts
   readonly #modes: Modes
-  readonly #strength: PasswordStrength
   readonly #sides: Readonly<Record<'keyed' | 'named', Side>>
-  #news: News | undefined
+  /** Once it is installed. */
+  #house: { readonly host: Host, readonly news: News } | undefined
 
   /** To be installed before whatever hears of accounts. */
   readonly extension: Extension = {
@@ -65,15 +64,13 @@ export class Registration implements RegistrationOffice {
   constructor(parts: RegistrationParts) {
     const { database, clock, config } = parts
     this.#parts = parts
-    this.names = new KnownNames(parts)
     this.invitations = new Invitations(database, clock)
+    this.names = new KnownNames({ ...parts, invitations: this.invitations })
     this.#modes = new Modes(database, clock)
-    this.#strength = new PasswordStrength(config.registration.password_score)
     const side = (): Side => ({
       rates: new Rates(config.registration, clock),
       challenges: new Challenges(config.registration.challenge_time, clock),
-      queue: new WorkQueue(1, config.registration.queue),
-      busy: new Map(),
+      turns: new Turns(config.registration.queue),
     })
     this.#sides = { keyed: side(), named: side() }
   }
@@ -106,36 +103,30 @@ export class Registration implements RegistrationOffice {
     return this.mode(domain) === 'closed' ? undefined : this.invitations.find(domain, token)
   }
 
-  /** Resolves with the token; undefined where there are too many. */
-  invite(options: InvitationOptions): Promise<string | undefined> {
+  /** For the operator, or for an account that may invite; who that is and how often is for the caller to judge. Undefined: too many are out. */
+  invite(options: InvitationOptions): Promise<MadeInvitation | undefined> {
     return this.invitations.make(options)
   }
 
   async register(application: Application): Promise<Jid> {
-    const { domain, peer, token } = application
+    const { domain, peer, password } = application
     const side = this.#side(domain)
-    const giveBack = this.#admit(application, side)
+    const right = this.#admit(application, side)
     let name: { release(): void } | undefined
-    const busy = peer === undefined ? 0 : side.busy.get(peer) ?? 0
     try {
-      const account = this.#account(application)
-      const objection = this.#judge(application, account)
-      if (objection !== undefined) throw new RegistrationRefused(objection)
-      if (busy >= MOST_OF_ONE_PEER) throw new RegistrationRefused('busy')
-      name = this.names.reserve(domain, account.local)
+      const account = this.#named(application, right.invitation)
+      const weakness = this.#parts.strength.objection(password, [account.local, domain.name])
+      if (weakness !== undefined) throw new RegistrationRefused(weakness)
+      name = this.names.reserve(domain, account.local, right.invitation?.name !== undefined)
       if (name === undefined) throw new RegistrationRefused('name-taken')
-      if (peer !== undefined) side.busy.set(peer, busy + 1)
-      try {
-        await side.queue.run(() => this.#parts.accounts.create(account, application.password, () => {
-          if (token !== undefined && !this.invitations.use(domain, token)) throw new RegistrationRefused('invitation-void')
-        }))
-      } finally {
-        if (peer !== undefined) leave(side.busy, peer)
-      }
-      this.#made(domain, side)
+      await side.turns.take(peer, () => this.#parts.accounts.create(account, password, () => {
+        if (!right.use()) throw new RegistrationRefused('invitation-void')
+        this.names.unearth(domain, account.local) // only a promised name can have been buried
+      }))
+      await this.#made(domain, side, account, right.invitation)
       return account
     } catch (error) {
-      giveBack?.()
+      right.giveBack()
       throw refusal(error)
     } finally {
       name?.release()
@@ -143,17 +134,20 @@ export class Registration implements RegistrationOffice {
   }
 
   objection(password: string, { name, domain }: { readonly name: string, readonly domain: ServedDomain }): string | undefined {
-    const reason = this.#strength.objection(password, [name, domain.name])
+    const reason = this.#parts.strength.objection(password, [name, domain.name])
     return reason === undefined ? undefined : new RegistrationRefused(reason).message
   }
 
-  /** The right to ask: an invitation that holds, or an answer. What it took of the rates is given back where no account comes of it. */
-  #admit({ domain, peer, token, challenge }: Application, { rates, challenges }: Side): (() => void) | undefined {
+  /** @throws RegistrationRefused where neither an invitation holds nor a challenge was answered */
+  #admit({ domain, peer, token, invitedAt, challenge }: Application, { rates, challenges }: Side): Right {
     const mode = this.mode(domain)
     if (mode === 'closed') throw new RegistrationRefused('closed')
     if (token !== undefined) {
       if (rates.hasFailed(peer)) throw new RegistrationRefused('too-many')
-      if (this.invitations.find(domain, token) !== undefined) return undefined
+      const invitation = this.invitations.find(domain, token, invitedAt)
+      if (invitation !== undefined) {
+        return { invitation, use: () => this.invitations.use(domain, token, invitedAt), giveBack: () => undefined }
+      }
       rates.failed(peer)
       throw new RegistrationRefused('invitation-void')
     }
@@ -162,39 +156,47 @@ export class Registration implements RegistrationOffice {
     if (challenge === undefined || !challenges.answer(place, challenge.id, challenge.answer)) throw new RegistrationRefused('challenge-failed')
     const share = rates.account(domain.name, peer)
     if (share === undefined) throw new RegistrationRefused('too-many')
-    return () => share.giveBack()
+    return { invitation: undefined, use: () => true, giveBack: () => share.giveBack() }
   }
 
-  #account({ domain, name }: Application): Jid {
+  /** @throws RegistrationRefused */
+  #named({ domain, name }: Application, invitation: Invitation | undefined): Jid {
     const local = accountName(name)
     const account = local === undefined ? undefined : Jid.of(local, domain.name)
     if (account === undefined) throw new RegistrationRefused('name-invalid')
+    if (invitation?.name !== undefined && invitation.name !== account.local) throw new RegistrationRefused('name-taken')
     return account
   }
 
-  #judge({ domain, token, password }: Application, account: Jid): 'name-taken' | 'password-weak' | 'password-invalid' | undefined {
-    const given = token === undefined ? undefined : this.invitations.find(domain, token)?.name
-    if (given !== undefined && given !== account.local) return 'name-taken'
-    return this.#strength.objection(password, [account.local, domain.name])
-  }
-
-  #made(domain: ServedDomain, { rates }: Side): void {
-    this.#news?.accountMade(domain)
-    const { narrow } = this.#parts.config.registration
-    for (const one of this.#parts.domains.all()) {
+  /** The account is there, whatever fails now. */
+  async #made(domain: ServedDomain, { rates }: Side, account: Jid, invitation: Invitation | undefined): Promise<void> {
+    const { config, domains, accounts } = this.#parts
+    this.#house?.news.accountMade(domain)
+    for (const one of domains.all()) {
       if (this.#side(one).rates !== rates || this.mode(one) !== 'open' || !rates.isFull(one.name)) continue
-      if (this.#modes.narrow(one, narrow, () => this.#news?.widened(one))) this.#news?.narrowed(one, narrow)
+      const { narrow } = config.registration
+      if (this.#modes.narrow(one, narrow, () => this.#house?.news.widened(one))) this.#house?.news.narrowed(one, narrow)
     }
+    const inviter = invitation?.inviter
+    if (inviter === undefined || !accounts.exists(inviter)) return
+    await this.#house?.host.befriend(account, inviter).catch(() => undefined) // it is logged where it failed
   }
 
   #side({ name }: ServedDomain): Side {
     return this.#sides[isUnderOnion(name) ? 'keyed' : 'named']
   }
 
+  #sweep(host: Host): void {
+    host.clock.after(SWEEP_MILLISECONDS, () => {
+      this.invitations.sweep().then(() => this.#sweep(host), () => undefined) // the house was closed
+    })
+  }
+
   #install(host: Host): Handlers {
     this.#modes.load()
     this.names.load(host.key)
-    this.#news = new News(host.operators, host.clock)
+    this.#house = { host, news: new News(host.operators, host.clock) }
+    this.#sweep(host)
     return {
       account: {
         created: (account) => this.names.add(account),
@@ -209,16 +211,18 @@ export class Registration implements RegistrationOffice {
   }
 }
 
+/** By what somebody may make an account, and what it costs. */
+interface Right {
+  readonly invitation: Invitation | undefined
+  /** Uses it up, in the transaction that makes the account; false where that was done already. */
+  use(): boolean
+  /** No account came of it. */
+  giveBack(): void
+}
+
 /** What a challenge of this hall is good for. */
 const PURPOSE = 'registration'
-/** Accounts that are being made for one peer at a time. */
-const MOST_OF_ONE_PEER = 4
-
-function leave(busy: Map<string, number>, peer: string): void {
-  const rest = (busy.get(peer) ?? 1) - 1
-  if (rest > 0) busy.set(peer, rest)
-  else busy.delete(peer)
-}
+const SWEEP_MILLISECONDS = 3_600_000
 
 /** In words that are fit for whoever asked; anything else is a bug. */
 function refusal(error: unknown): unknown {

@@ -13,11 +13,13 @@ export const REGISTRATION_MIGRATIONS: readonly Migration[] = [{
       domain TEXT NOT NULL,
       expires INTEGER NOT NULL, -- milliseconds since the epoch
       name TEXT,               -- the only one that it gives
+      shape TEXT,              -- what that name looks like
       uses INTEGER NOT NULL,   -- that are left
       inviter TEXT,            -- localpart of an account of the same domain; the operator where there is none
       created TEXT NOT NULL    -- the day, no more
     ) STRICT, WITHOUT ROWID;
     CREATE INDEX invite_inviter ON invite (domain, inviter);
+    CREATE INDEX invite_shape ON invite (domain, shape);
     CREATE TABLE tombstone (
       digest BLOB PRIMARY KEY  -- of the domain and a name that was deleted, under the secret
     ) STRICT, WITHOUT ROWID;

@@ -163,6 +163,8 @@ export interface Delivery {
   deliver(envelope: Envelope): StanzaError | undefined
   /** A client's presence without `to` (RFC 6121 §4.2.2, §4.4.2, §4.5.2). */
   broadcast(envelope: Envelope): StanzaError | undefined
+  /** Two accounts see each other from now on, as if each had asked and agreed; a full roster takes nobody. */
+  befriend(one: Jid, other: Jid): Promise<void>
   readonly audience: Audience
 }
 
@@ -213,6 +215,8 @@ export interface Host {
   readonly router: StanzaRouter
   readonly operators: Operators
   readonly audience: Audience
+  /** As Delivery has it: for an account and whoever invited it (XEP-0401 §3). */
+  befriend(one: Jid, other: Jid): Promise<void>
   /** The hooks of all extensions, for s2s/ to call. */
   readonly servers: Required<ServerHooks>
   readonly clock: Clock

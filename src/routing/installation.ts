@@ -7,7 +7,7 @@ import { Requests } from './requests.ts'
 import { Router } from './router.ts'
 
 /** What must be there before extensions can be installed. */
-export type Ground = Omit<Host, 'requests' | 'router' | 'operators' | 'audience' | 'servers' | 'features' | 'forms'>
+export type Ground = Omit<Host, 'requests' | 'router' | 'operators' | 'audience' | 'befriend' | 'servers' | 'features' | 'forms'>
 
 export interface Installation {
   readonly host: Host
@@ -41,6 +41,7 @@ export function install(extensions: readonly Extension[], ground: Ground): Insta
       followed: (account) => tables.delivery?.audience.followed(account) ?? [],
       viewers: (session) => tables.delivery?.audience.viewers(session) ?? [],
     },
+    befriend: async (one, other) => tables.delivery?.befriend(one, other),
     forms: (domain) => extensions.flatMap((extension) => extension.forms?.(ground.config, domain) ?? []),
   }
   for (const { name, migrations } of extensions) if (migrations !== undefined) ground.database.migrate(name, migrations)

@@ -64,17 +64,40 @@ describe('the operator\'s commands', () => {
   }
 
   test('an account is made, listed, and removed', async () => {
-    assert.deepEqual(await run('account add', { account: 'juliet@capulet.lit', password: 'wherefore' }), { account: 'juliet@capulet.lit' })
-    assert.deepEqual(await run('account add', { account: 'nurse@onion', password: 'wherefore' }), { account: `nurse@${onion()}` })
+    assert.deepEqual(await run('account add', { account: 'juliet@capulet.lit', password: 'wherefore art thou' }), { account: 'juliet@capulet.lit' })
+    assert.deepEqual(await run('account add', { account: 'nurse@onion', password: 'wherefore art thou' }), { account: `nurse@${onion()}` })
     assert.deepEqual(await run('account list', {}), { accounts: ['juliet@capulet.lit', `nurse@${onion()}`] })
     assert.deepEqual(await run('account list', { domain: 'onion' }), { accounts: [`nurse@${onion()}`] })
     assert.deepEqual(await run('account delete', { account: 'Juliet@Capulet.Lit' }), { account: 'juliet@capulet.lit' })
     assert.deepEqual(await run('account list', { domain: 'capulet.lit' }), { accounts: [] })
   })
 
+  test('the operator overrules what users may not choose, and is told; the name of a deleted account only where it is meant', async () => {
+    const add = (account: string, more: object = {}) => run('account add', { account: `${account}@capulet.lit`, password: 'wherefore art thou', ...more })
+    assert.deepEqual(await add('admin'), {
+      account: 'admin@capulet.lit', notices: ['the name is one by which others take an account for the server\'s own'],
+    })
+    await add('mercutio')
+    assert.deepEqual(await add('mercut1o'), { account: 'mercut1o@capulet.lit', notices: ['there is an account whose name looks like this one'] })
+    assert.deepEqual(await run('account add', { account: 'paris@capulet.lit', password: 'paris123' }), {
+      account: 'paris@capulet.lit', notices: ['the password is easy to guess'],
+    })
+    assert.deepEqual(await run('account password', { account: 'paris@capulet.lit', password: 'password' }), {
+      account: 'paris@capulet.lit', notices: ['the password is easy to guess'],
+    })
+    await run('account delete', { account: 'mercutio@capulet.lit' })
+    for (const again of ['mercutio', 'Mercutio', 'rnercutio']) await assert.rejects(add(again), /add --reuse$/)
+    await assert.rejects(add('mercutio', { reuse: 'yes' }), /^CommandError: the command's "reuse"/)
+    assert.deepEqual(await add('mercutio', { reuse: true }), {
+      account: 'mercutio@capulet.lit', notices: ['there is an account whose name looks like this one'],
+    })
+    await run('account delete', { account: 'mercutio@capulet.lit' })
+    await assert.rejects(add('mercutio'), /add --reuse$/, 'it was deleted anew')
+  })
+
   test('what cannot be done is refused with its reason, and without the password', async () => {
     const juliet = { account: 'juliet@capulet.lit', password: 'wherefore' }
-    await run('account add', juliet)
+    await run('account add', { ...juliet, reuse: true })
     const cases: readonly (readonly [string, unknown, string, RegExp])[] = [
       ['account add', juliet, 'refused', /^the account juliet@capulet\.lit exists already$/],
       ['account add', { account: 'romeo@capulet.lit', password: 'short' }, 'refused', /^a password has 8 characters or more$/],
