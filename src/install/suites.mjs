@@ -11,6 +11,7 @@ export const SUITES = {
   test: { title: 'unit', concurrency: 2, deadlineSeconds: 600 },
   mutants: { title: 'mutants', rooms: ['mutants'], concurrency: 1, deadlineSeconds: 900 },
   interop: { title: 'interop', rooms: ['interop'], concurrency: 1, deadlineSeconds: 600, setup: 'test/interop/setup' },
+  browser: { title: 'browser', rooms: ['browser'], concurrency: 1, deadlineSeconds: 600, setup: 'test/browser/setup' },
   capture: { title: 'capture', rooms: ['capture'], concurrency: 1, deadlineSeconds: 600, setup: 'test/capture/setup' },
   bare: { title: 'bare', rooms: ['bare'], concurrency: 1, deadlineSeconds: 2400 },
   container: { title: 'container', rooms: ['container'], concurrency: 1, deadlineSeconds: 1200 },

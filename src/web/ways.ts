@@ -1,6 +1,5 @@
 import { ONION } from '../config/domain-name.ts'
 import type { Config } from '../config/schema.ts'
-import type { ServedDomain } from '../routing/domains.ts'
 import { isUnderOnion } from '../xmpp/domainpart.ts'
 import type { Site } from './site.ts'
 
@@ -23,17 +22,6 @@ export function waysTo({ domain: { name, label, onionAddress } }: Site, { listen
     .filter((one) => one.kind === kind && one.domains.includes(label) && label !== ONION && one.port !== 0 && !isLoopback(one.address))
     .map(({ port }) => port))].sort((one, other) => one - other)
   return { onion: tor.enabled ? onionAddress : undefined, isOnion: isUnderOnion(name), starttls: ports('c2s'), direct: ports('c2s-tls') }
-}
-
-/**
- * How links to a domain's pages begin: as configured, else by the first listener for browsers that serves it, else by its
- * onion; undefined where it has no pages.
- */
-export function pagesAddress({ name, label, onionAddress, config: { web } }: ServedDomain, { listeners, tor, web: { enabled } }: Config): string | undefined {
-  if (web !== '') return web
-  const listener = label === ONION ? undefined : listeners.find(({ kind, domains, port }) => kind === 'https' && domains.includes(label) && port !== 0)
-  if (listener !== undefined) return new URL(`https://${name}:${listener.port}`).origin
-  return enabled && tor.enabled && onionAddress !== undefined ? `http://${onionAddress}` : undefined
 }
 
 function isLoopback(address: string): boolean {

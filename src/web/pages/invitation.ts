@@ -1,5 +1,5 @@
 import type { Invitation } from '../../registration/application.ts'
-import { invitationUri } from '../../registration/invitation-uri.ts'
+import { invitationLinks } from '../../registration/links.ts'
 import type { ServedDomain } from '../../routing/domains.ts'
 import { clientList, overTor } from '../clients.ts'
 import { isFromHere, readForm } from '../form.ts'
@@ -50,7 +50,7 @@ async function landing(
 ): Promise<Response> {
   const { visit, visit: { site } } = context.env
   const { domain } = site
-  const uri = invitationUri(domain, token, invited)
+  const { xmpp: uri } = invitationLinks(domain, token, invited)
   const ways = waysTo(site, premises.config)
   return show(context, { title: 'Invitation', main: html`
 <h1>You are invited</h1>
