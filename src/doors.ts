@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import { Authenticator, bySide } from './auth/authenticator.ts'
+import { bind2 } from './c2s/bind2.ts'
 import { resourceBinding } from './c2s/bind.ts'
 import { Visitor } from './c2s/visitor.ts'
 import type { Config } from './config/schema.ts'
@@ -16,7 +17,9 @@ import type { StreamFeature } from './stream/feature.ts'
 import { Ingress, type Reception } from './stream/ingress.ts'
 import { Liveness } from './stream/liveness.ts'
 import { WriteTurn } from './stream/outbox.ts'
+import { SaslExchanges } from './stream/sasl-exchanges.ts'
 import { SaslNegotiation } from './stream/sasl.ts'
+import { Sasl2Negotiation } from './stream/sasl2.ts'
 import { starttls } from './stream/starttls.ts'
 import type { Stream, StreamSettings } from './stream/stream.ts'
 import { Web } from './web/web.ts'
@@ -104,10 +107,13 @@ function clientFeatures({ config, accounts, credentials, attempts, sessions, ins
     claims: accounts, credentials, attempts: ofSide,
     plain: config.auth.plain, downgradeProtection: config.auth.downgrade_protection,
   })))
+  const exchanges = new SaslExchanges(authenticator, config.auth.attempts_per_stream)
+  const parts = { router: installation.router, sessions, tables: installation.tables }
   return [
     starttls,
-    new SaslNegotiation(authenticator, config.auth.attempts_per_stream),
-    resourceBinding({ router: installation.router, sessions, tables: installation.tables }, config.limits),
+    new SaslNegotiation(exchanges),
+    new Sasl2Negotiation(exchanges, [...installation.tables.inline, bind2(parts, config.limits)]),
+    resourceBinding(parts, config.limits),
     ...installation.streamFeatures.client,
   ]
 }

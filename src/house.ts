@@ -4,11 +4,13 @@ import { Accounts } from './auth/accounts.ts'
 import { Attempts } from './auth/attempts.ts'
 import { Credentials } from './auth/credentials.ts'
 import { OnionKeys } from './auth/onion-keys.ts'
+import { Tokens } from './auth/tokens.ts'
 import { passphraseSource, type Surroundings } from './auth/passphrase.ts'
 import { Sides } from './auth/sides.ts'
 import { openStorageKey, type StorageKeySource } from './auth/storage-key.ts'
 import { RESTORE_MARK } from './backup/restoring.ts'
 import { legacySession } from './c2s/bind.ts'
+import { fastAuthentication } from './c2s/fast.ts'
 import type { Clock } from './clock.ts'
 import { makeMemoryDirectory } from './config/runtime-directory.ts'
 import type { Config } from './config/schema.ts'
@@ -99,16 +101,21 @@ async function furnish(
   const credentials = new Credentials(config.auth)
   // Accounts are there before the extensions that want to hear of them.
   const built: { installation?: Installation } = {}
+  const labels = new Map(domains.all().map(({ name, label }) => [name, label]))
   const accounts = new Accounts({
     database, key, credentials, clock,
-    domains: new Map(domains.all().map(({ name, label }) => [name, label])),
+    domains: labels,
     events: {
       created: (account) => built.installation?.tables.account.created(account),
       deleted: (account) => built.installation?.tables.account.deleted(account),
+      passwordChanged: (account) => built.installation?.tables.account.passwordChanged(account),
     },
   })
   const strength = await passwordStrength(config.registration.password_score)
   const registration = new Registration({ accounts, database, config, domains, clock, strength })
+  const tokens = new Tokens({
+    database, key, clock, domains: labels, lifetime: config.auth.token_lifetime, perAccount: config.limits.sessions_per_account,
+  })
   const sessions = new Sessions()
   const accountLife = new AccountLife({
     accounts, sessions, database, signIns: new SignIns(clock),
@@ -120,8 +127,8 @@ async function furnish(
     legacySession, registration.extension, accountCommands(accounts, accountLife, registration), registrationCommands(registration),
     inviteCommands(registration), domainCommands(remoteDomains), logRaise.extension,
   ]
-  // What a blocked domain sends is dropped before it changes anything.
-  const installation = built.installation = install([remoteDomains.extension, ...extensions, ...own, ...more], {
+  // What a blocked domain sends is dropped before it changes anything; tokens wait for the disk, what else a login asks for does not.
+  const installation = built.installation = install([remoteDomains.extension, fastAuthentication(accounts, tokens), ...extensions, ...own, ...more], {
     config, database, key, domains, sessions, accounts, clock, log,
   })
   const rotateKey = (passphrase?: string): Promise<void> => holder.rotate((old, next) => {

@@ -89,6 +89,14 @@ export const foundations: readonly Foundation[] = [
     files: ['src/net/connection.ts', 'src/net/resolver.ts', 'src/s2s/destination.ts'],
   },
   {
+    xep: 386, title: 'Bind 2', version: '1.1.0', since: '0.1.0', status: 'complete', note: 'no archive, so no metadata of one',
+    files: ['src/c2s/bind2.ts'],
+  },
+  {
+    xep: 388, title: 'Extensible SASL Profile', version: '1.0.4', since: '0.1.0', status: 'complete', note: 'without tasks',
+    files: ['src/stream/sasl2.ts', 'src/stream/inline.ts'],
+  },
+  {
     xep: 440, title: 'SASL Channel-Binding Type Capability', version: '1.0.0', since: '0.1.0', status: 'complete',
     files: ['src/stream/sasl.ts'],
   },

@@ -14,6 +14,8 @@ export interface AccountEvents {
   created(account: Jid): void
   /** What it returns is called once the account is gone for good. */
   deleted(account: Jid): (() => void) | undefined
+  /** Its password is another one: whatever else opened it must not any more. */
+  passwordChanged?(account: Jid): void
 }
 
 export interface AccountParts {
@@ -140,7 +142,7 @@ export class Accounts implements Claims {
   async setPassword(account: Jid, password: string): Promise<void> {
     const label = this.#label(account.domain)
     if (!this.exists(account)) throw new AccountError('not-found')
-    await this.#replace(account, label, await this.#make(password))
+    await this.#replace(account, label, await this.#make(password), 'changed')
   }
 
   /**
@@ -211,21 +213,22 @@ export class Accounts implements Claims {
     this.#decoys.forgetSeals()
   }
 
-  /** @param expected where given, nothing is done if the account has other verifiers by now */
-  async #replace(account: Jid, label: string, made: Verifiers, expected?: Verifiers): Promise<void> {
-    const { database } = this.#parts
+  /** `before`: it is another password; or those of the same one, and nothing is done if the account has others by now. */
+  async #replace(account: Jid, label: string, made: Verifiers, before: 'changed' | Verifiers): Promise<void> {
+    const { database, events } = this.#parts
     const cost = formatCost(costOf(made))
-    const before = await database.write(() => {
+    const replaced = await database.write(() => {
       const row = this.#row.get(account.local, label)
       if (row === undefined) throw new AccountError('not-found')
-      if (expected !== undefined && this.#open(account.local, label, row).argon2 !== expected.argon2) return undefined
+      if (before !== 'changed' && this.#open(account.local, label, row).argon2 !== before.argon2) return undefined
       database.statement('UPDATE account SET verifiers = ?, cost = ? WHERE localpart = ? AND domain = ?')
         .run(this.#seal(account.local, label, made), cost, account.local, label)
+      if (before === 'changed') events.passwordChanged?.(account.bare)
       this.#revision++
       return row.cost
     })
-    if (before === undefined) return
-    this.#decoys.count(before, -1)
+    if (replaced === undefined) return
+    this.#decoys.count(replaced, -1)
     this.#decoys.count(cost, 1)
   }
 

@@ -11,7 +11,7 @@ import { StreamError } from '../xmpp/stream-error.ts'
 import { ClientSession, type SessionParts } from './session.ts'
 
 /** A resource of our making: 12 random bytes, so that a full JID cannot be guessed (RFC 6120 §7.6). */
-const RESOURCE_BYTES = 12
+export const RESOURCE_BYTES = 12
 
 /**
  * Resource binding (RFC 6120 §7), the last step of a client's negotiation.
@@ -24,28 +24,34 @@ export function resourceBinding(parts: SessionParts, limits: Limits): StreamFeat
     namespace: NS_BIND,
     needs: { authenticated: true },
     // COMPAT(clients of RFC 3921): they wait for the session feature; it is optional and does nothing.
-    offer: () => [element(NS_BIND, 'bind'), element(NS_SESSION, 'session', {}, element(NS_SESSION, 'optional'))],
+    offer: ({ owner }) => owner instanceof ClientSession ? [] : [element(NS_BIND, 'bind'), element(NS_SESSION, 'session', {}, element(NS_SESSION, 'optional'))],
 
     negotiate(stream, iq) {
       const { account } = stream
       if (account === undefined) throw new StreamError('not-authorized') // the needs say so already
       const jid = requested(iq, account)
       if (jid instanceof StanzaError) return refuse(stream, iq, jid)
-      const resources = parts.sessions.of(account)
-      const taken = resources.get(jid.resource)
-      if (taken === undefined && resources.size >= limits.sessions_per_account) {
-        return refuse(stream, iq, new StanzaError('resource-constraint'))
-      }
-      taken?.end(new StreamError('conflict'))
-      const session = new ClientSession(stream, jid, parts)
+      const session = bindResource(stream, jid, parts, limits)
+      if (session === undefined) return refuse(stream, iq, new StanzaError('resource-constraint'))
       stream.established(session)
-      parts.sessions.add(session)
       stream.send(element(NS_CLIENT, 'iq', { type: 'result', id: iq.attrs['id'] },
         element(NS_BIND, 'bind', {}, element(NS_BIND, 'jid', {}, jid.toString()))))
       parts.tables.session.bound(session)
       return 'done'
     },
   }
+}
+
+/** Makes the session, which owns the stream from now on; undefined where the account has as many as it may have. */
+export function bindResource(stream: Stream, jid: Jid, parts: SessionParts, limits: Limits): ClientSession | undefined {
+  const resources = parts.sessions.of(jid)
+  const taken = resources.get(jid.resource)
+  if (taken === undefined && resources.size >= limits.sessions_per_account) return undefined
+  taken?.end(new StreamError('conflict'))
+  const session = new ClientSession(stream, jid, parts)
+  stream.owner = session
+  parts.sessions.add(session)
+  return session
 }
 
 /** The session request of RFC 3921 §3, which some clients still send: it always succeeds. */

@@ -194,6 +194,7 @@ const file = z.strictObject({
     attempts_per_peer: count(20),
     attempts_window: duration('10m'),
     attempts_per_stream: count(3, 1, 20),
+    token_lifetime: duration('14d'),
   }).prefault({}),
   limits: z.strictObject({
     stream_header: size('8kB', '1kB'),

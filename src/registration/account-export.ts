@@ -19,12 +19,12 @@ export interface AccountData {
  * then in a namespace of our own every row as it lies in the store, so that nothing is left out which has no place in
  * that format.
  *
- * What a password is checked against is told of and not given: XEP-0227 §4.3 has a place for it, but whoever finds the
+ * What a password is checked against, and tokens, are told of and not given: XEP-0227 §4.3 has a place for it, but whoever finds the
  * file could try passwords by it, and be this server to a client. Who moves chooses a new password.
  */
 export function exportDocument({ local, domain }: Jid, { portable, held }: AccountData): string {
   const own = inLines(NS_HELD, 'held', {},
-    element(NS_HELD, 'withheld', { table: 'account', column: 'verifiers' }, WITHHELD),
+    ...WITHHELD.map(([table, column, what]) => element(NS_HELD, 'withheld', { table, column }, what)),
     ...Object.entries(held).flatMap(([owner, tables]) => typeof tables !== 'object' || tables === null ? []
       : Object.entries(tables).map(([table, rows]) => tableElement(owner, table, rows))))
   const user = inLines(NS_PORTABLE, 'user', { name: local }, ...portable, own)
@@ -32,8 +32,11 @@ export function exportDocument({ local, domain }: Jid, { portable, held }: Accou
   return `<?xml version='1.0' encoding='UTF-8'?>\n${serialize(root, '')}\n`
 }
 
-const WITHHELD = 'What your password is checked against, sealed: salts, SCRAM keys and an argon2id hash, at the cost that '
-  + 'the table says (rounds of PBKDF2; kibibytes, passes and lanes of argon2id).'
+const WITHHELD = [
+  ['account', 'verifiers', 'What your password is checked against, sealed: salts, SCRAM keys and an argon2id hash, at the cost that '
+    + 'the table says (rounds of PBKDF2; kibibytes, passes and lanes of argon2id).'],
+  ['token', 'sealed', 'What a client of yours logs in with instead of your password, sealed.'],
+] as const
 
 function tableElement(owner: string, table: string, rows: unknown): Element {
   const list: readonly unknown[] = Array.isArray(rows) ? rows : [rows]

@@ -13,6 +13,7 @@ import type { Log } from '../log.ts'
 import type { Database, Migration } from '../store/database.ts'
 import type { Stream } from '../stream/stream.ts'
 import type { StreamFeature } from '../stream/feature.ts'
+import type { InlineFeature } from '../stream/inline.ts'
 import type { Element } from '../xml/element.ts'
 import type { Jid } from '../xmpp/jid.ts'
 import type { StanzaError } from '../xmpp/stanza-error.ts'
@@ -100,6 +101,17 @@ export interface NonzaRoute {
   handle(stream: Stream, nonza: Element, session: Session | undefined): void
 }
 
+/** What a client may have on from the moment in which its resource is bound (XEP-0386 §4.1). */
+export interface BindFeature {
+  /** As the stream features name it. */
+  readonly feature: string
+  /** Of the child of <bind/> that asks for it. */
+  readonly name: string
+  readonly namespace: string
+  /** Called before the client is told of its resource: what it is sent comes after that. The answer stands in <bound/>. */
+  enable(session: Session, stream: Stream, request: Element): Element | undefined
+}
+
 /** What befalls a client's session. What a hook throws is logged and keeps nobody from the others. */
 export interface SessionHooks {
   /** The resource is bound; nothing was sent by it yet. */
@@ -122,6 +134,8 @@ export interface AccountHooks {
    * that is on disk, while who had the account is not told yet.
    */
   deleted?(account: Jid): (() => void) | undefined
+  /** It has another password: what else opens the account goes, inside the caller's transaction. */
+  passwordChanged?(account: Jid): void
   /** All that is stored of the account, every row of every table, as JSON values by table; a person may ask for it. */
   exported?(account: Jid): Readonly<Record<string, unknown>>
   /** As much of it as another server can take over: children of `user` in the format of XEP-0227. */
@@ -196,6 +210,9 @@ export interface Handlers {
   readonly incoming?: readonly Rule[]
   readonly observe?: readonly Observer[]
   readonly nonzas?: readonly NonzaRoute[]
+  readonly bindFeatures?: readonly BindFeature[]
+  /** Besides <bind/>, what may be asked for with the login; done in this order, before it. */
+  readonly inline?: readonly InlineFeature[]
   readonly session?: SessionHooks
   readonly account?: AccountHooks
   readonly servers?: ServerHooks

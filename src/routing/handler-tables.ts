@@ -1,10 +1,11 @@
 import type { StorageKey } from '../auth/sealing.ts'
 import type { Log } from '../log.ts'
+import type { InlineFeature } from '../stream/inline.ts'
 import type { Element } from '../xml/element.ts'
 import type { Jid } from '../xmpp/jid.ts'
 import type { Envelope, StanzaKind } from './envelope.ts'
 import type {
-  AccountHooks, CommandRoute, Delivery, Handlers, IqRoute, NonzaRoute, Observer, PageRoute, Remote, Rule, SealHooks,
+  AccountHooks, BindFeature, CommandRoute, Delivery, Handlers, IqRoute, NonzaRoute, Observer, PageRoute, Remote, Rule, SealHooks,
   ServerHooks, SessionHooks,
 } from './extension.ts'
 import type { Session } from './sessions.ts'
@@ -24,6 +25,8 @@ export class HandlerTables {
   readonly incoming: ByKind<Rule> = byKind()
   readonly observers: ByKind<Observer> = byKind()
   readonly pages: PageRoute[] = []
+  readonly bindFeatures: BindFeature[] = []
+  readonly inline: InlineFeature[] = []
   readonly commands = new Map<string, CommandRoute>()
   readonly #iq = { server: { get: names<IqRoute>(), set: names<IqRoute>() }, account: { get: names<IqRoute>(), set: names<IqRoute>() } }
   readonly #nonzas = { client: names<NonzaRoute>(), server: names<NonzaRoute>() }
@@ -56,6 +59,8 @@ export class HandlerTables {
       this.commands.set(route.name, route)
     }
     this.pages.push(...handlers.pages ?? [])
+    this.bindFeatures.push(...handlers.bindFeatures ?? [])
+    this.inline.push(...handlers.inline ?? [])
     for (const event of SESSION_EVENTS) {
       const { session: hooks } = handlers
       if (hooks?.[event] !== undefined) {
@@ -113,6 +118,9 @@ export class HandlerTables {
     deleted: (account: Jid): (() => void) => {
       const afterwards = this.#accountHooks.map(({ owner, hooks }) => ({ owner, call: hooks.deleted?.(account) }))
       return () => this.#afterDeletion(afterwards)
+    },
+    passwordChanged: (account: Jid): void => {
+      for (const { hooks } of this.#accountHooks) hooks.passwordChanged?.(account)
     },
     /** By extension, then by table. */
     exported: (account: Jid): Readonly<Record<string, unknown>> => {

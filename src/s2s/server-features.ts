@@ -1,5 +1,6 @@
 import { ServerMechanisms } from '../auth/external.ts'
 import type { StreamFeature } from '../stream/feature.ts'
+import { SaslExchanges } from '../stream/sasl-exchanges.ts'
 import { SaslNegotiation } from '../stream/sasl.ts'
 import { starttls } from '../stream/starttls.ts'
 import type { Stream } from '../stream/stream.ts'
@@ -18,7 +19,8 @@ const ATTEMPTS = 1
 export function serverFeatures(): readonly StreamFeature<Stream>[] {
   return [
     starttls,
-    new SaslNegotiation(new ServerMechanisms(), ATTEMPTS, ({ owner }) => owner instanceof IncomingStream ? owner.credential : undefined),
+    new SaslNegotiation(new SaslExchanges(
+      new ServerMechanisms(), ATTEMPTS, ({ owner }) => owner instanceof IncomingStream ? owner.credential : undefined)),
     whenever(NS_DIALBACK, () => element(NS_DIALBACK_FEATURE, 'dialback', {}, element(NS_DIALBACK_FEATURE, 'errors'))),
     bidi,
     // Dialback restarts no stream, so what may come after it must be said before (XEP-0198 §3).

@@ -1,10 +1,10 @@
 import type { Element } from '../xml/element.ts'
 
 /**
- * What became of one step of a feature's negotiation: more steps follow; it is done and the stream goes on; it is
- * done and the stream starts anew (RFC 6120 §4.3.3).
+ * What became of one step of a feature's negotiation: more steps follow; more follow, and until then nothing else may
+ * come (XEP-0388 §2.4); it is done and the stream goes on; it is done and the stream starts anew (RFC 6120 §4.3.3).
  */
-export type Negotiated = 'pending' | 'done' | 'restart'
+export type Negotiated = 'pending' | 'exclusive' | 'done' | 'restart'
 
 /**
  * A stream feature (RFC 6120 §4.3.2) as data: when it is offered, what it offers, and what it does when the peer

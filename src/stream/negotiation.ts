@@ -23,6 +23,8 @@ export class Negotiation<Stream extends Negotiable> {
   readonly #features: readonly StreamFeature<Stream>[]
   #offered: readonly StreamFeature<Stream>[] = []
   #busy = false
+  /** The only feature that may be negotiated now. */
+  #only: StreamFeature<Stream> | undefined
 
   constructor(stream: Stream, features: readonly StreamFeature<Stream>[]) {
     this.#stream = stream
@@ -48,20 +50,22 @@ export class Negotiation<Stream extends Negotiable> {
     const namespace = received.is('iq', contentNamespace) ? received.elements()[0]?.namespace : received.namespace
     const feature = this.#offered.find((each) => each.namespace === namespace && this.#mayBeTaken(each))
     if (feature === undefined) throw this.#refusal(received)
+    if (this.#only !== undefined && this.#only !== feature) throw new StreamError('policy-violation', 'Finish what you began.')
     const outcome = feature.negotiate(this.#stream, received)
-    if (outcome instanceof Promise) this.#await(outcome)
-    else this.#proceed(outcome)
+    if (outcome instanceof Promise) this.#await(feature, outcome)
+    else this.#proceed(feature, outcome)
   }
 
-  #await(step: Promise<Negotiated>): void {
+  #await(feature: StreamFeature<Stream>, step: Promise<Negotiated>): void {
     this.#busy = true
     step.then((outcome) => {
       this.#busy = false
-      this.#proceed(outcome)
+      this.#proceed(feature, outcome)
     }).catch((error: unknown) => this.#stream.fail(error))
   }
 
-  #proceed(outcome: Negotiated): void {
+  #proceed(feature: StreamFeature<Stream>, outcome: Negotiated): void {
+    this.#only = outcome === 'exclusive' ? feature : undefined
     if (outcome === 'restart') this.#stream.restart()
   }
 

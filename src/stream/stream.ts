@@ -9,11 +9,11 @@ import { XmlError } from '../xml/xml-error.ts'
 import { serialize } from '../xml/serialize.ts'
 import { randomIdentifier } from '../xmpp/identifiers.ts'
 import type { Jid } from '../xmpp/jid.ts'
-import { NS_STREAM } from '../xmpp/namespaces.ts'
 import { StreamError } from '../xmpp/stream-error.ts'
-import { parseVersion, streamHeader, STREAM_END } from '../xmpp/stream-header.ts'
+import { streamHeader, STREAM_END } from '../xmpp/stream-header.ts'
 import type { Place } from './admission.ts'
 import type { StreamFeature } from './feature.ts'
+import { checkHeader } from './header-check.ts'
 import type { Liveness, Watched } from './liveness.ts'
 import { Initiation, type Call } from './initiation.ts'
 import { Negotiation } from './negotiation.ts'
@@ -75,6 +75,8 @@ export class Stream implements ConnectionOwner, ParserOwner, Watched {
   identity: TlsIdentity | undefined
   /** Who proved to be at the other end. */
   account: Jid | undefined
+  /** Who the peer says it is, in its last header: unproved, and not even parsed. */
+  claimed: string | undefined
   /** When the liveness sweep last saw that something had come, in its own coarse time. */
   heardAt: number
   /** When the idle peer was asked for a sign of life; 0 while it need not be. */
@@ -133,9 +135,7 @@ export class Stream implements ConnectionOwner, ParserOwner, Watched {
   }
 
   /** Writes now what would be written at the end of this turn. */
-  flush(): void {
-    this.#outbox.flush()
-  }
+  flush(): void { this.#outbox.flush() }
 
   // From the connection
 
@@ -152,13 +152,9 @@ export class Stream implements ConnectionOwner, ParserOwner, Watched {
     if (this.#state !== 'closing') this.#rate?.took(chunk.length)
   }
 
-  drained(): void {
-    this.#outbox.drained()
-  }
+  drained(): void { this.#outbox.drained() }
 
-  ended(): void {
-    this.end()
-  }
+  ended(): void { this.end() }
 
   closed(): void {
     const before = this.#state
@@ -174,19 +170,13 @@ export class Stream implements ConnectionOwner, ParserOwner, Watched {
 
   streamOpened(header: StreamHeader): void {
     if (this.#state === 'closing') return
-    if (!header.is('stream', NS_STREAM)) {
-      throw new StreamError(header.namespace === NS_STREAM ? 'bad-format' : 'invalid-namespace')
-    }
-    // RFC 6120 §4.8.2: the content namespace is the default one, or each stanza declares it and the stream's is.
-    if (header.contentNamespace !== this.settings.contentNamespace && header.contentNamespace !== NS_STREAM) {
-      throw new StreamError('invalid-namespace')
-    }
-    if ((parseVersion(header.attrs['version'])?.major ?? 0) < 1) throw new StreamError('unsupported-version')
+    checkHeader(header, this.settings.contentNamespace)
     const { domain, identity } = this.owner.opened(this, header)
     // RFC 6120 §4.3.3: a restarted stream is for the same domain, or what was agreed would be carried to another.
     if (this.domain !== '' && domain !== this.domain) throw new StreamError('host-unknown')
     this.domain = domain
     this.identity = identity
+    this.claimed = header.attrs['from']
     if (this.#call === undefined) this.#open(domain)
     else this.id = header.attrs['id'] ?? ''
     this.#negotiation?.offer()
@@ -221,6 +211,17 @@ export class Stream implements ConnectionOwner, ParserOwner, Watched {
   /** Parses nothing more; the number of bytes that had come already. */
   stopParsing(): number {
     return this.#parser.stop()
+  }
+
+  /** The peer proved to be that account, and the stream goes on without a restart (XEP-0388 §2.6.1). */
+  authenticated(account: Jid): void {
+    this.account = account
+    this.#parser.setLimits(parserLimits(this.settings.limits, true))
+  }
+
+  /** Tells the peer what it may negotiate now. */
+  offer(): void {
+    this.#negotiation?.offer()
   }
 
   /** Everything is negotiated: from now on `owner` gets what comes, under the limits of a peer that is known. */
