@@ -111,11 +111,11 @@ async function furnish(
       passwordChanged: (account) => built.installation?.tables.account.passwordChanged(account),
     },
   })
-  const strength = await passwordStrength(config.registration.password_score)
-  const registration = new Registration({ accounts, database, config, domains, clock, strength })
   const tokens = new Tokens({
     database, key, clock, domains: labels, lifetime: config.auth.token_lifetime, perAccount: config.limits.sessions_per_account,
   })
+  const strength = await passwordStrength(config.registration.password_score)
+  const registration = new Registration({ accounts, database, config, domains, clock, strength })
   const sessions = new Sessions()
   const accountLife = new AccountLife({
     accounts, sessions, database, signIns: new SignIns(clock),

@@ -131,7 +131,7 @@ const file = z.strictObject({
     challenges: count(1200),
     failures_per_peer: count(10),
     narrow: duration('1h'),
-    queue: count(16, 1, 1000),
+    queue: count(60, 1, 1000),
   }).prefault({}),
   tor: z.strictObject({
     enabled: z.boolean().default(true),

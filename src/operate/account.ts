@@ -80,7 +80,7 @@ function commands(accounts: Accounts, life: AccountLife, registration: Registrat
         const { account: text, password } = read(namedWithPassword, input)
         const account = existing(text)
         const notices = passwordNotices(registration, password, account, domainOf(account.domain, host.domains))
-                // Whoever knew the old one must not stay for having come before.
+        // Whoever knew the old one must not stay for having come before.
         await accepted(life.changePassword(account, password, { ending: true }))
         return { account: account.toString(), ...notices.length > 0 ? { notices } : {} }
       },

@@ -138,6 +138,7 @@ export function commandLine(program: Program): Command {
   registrationCommandLine(root.command('registration').description('who may make an account'), { operate, print })
   inviteCommandLine(root.command('invite').description('invitations'), { operate, print, colors: program.output.isTTY === true })
 
+
   root.command('onion').description('onion services')
     .command('show')
     .description('their addresses, whether others can reach them, and a QR code')

@@ -74,7 +74,7 @@ export class RegistrationRefused extends Error {
 export interface RegistrationOffice {
   /** What holds now: as configured, as the operator switched it, or narrowed by a flood. */
   mode(domain: ServedDomain): RegistrationMode
-  /** @throws RegistrationRefused 'too-many' where the peer, the domain or all asked for too many */
+  /** @throws RegistrationRefused where the mode asks for none, 'too-many' where the peer or all asked for too many, 'busy' */
   challenge(applicant: Applicant): Challenge
   /** Undefined where the token is void at that domain. */
   invitation(domain: ServedDomain, token: string): Invitation | undefined

@@ -48,7 +48,7 @@ export const RESERVED_NAMES: readonly string[] = [
   'official', 'management', 'help', 'helpdesk', 'hilfe', 'contact', 'kontakt', 'feedback', 'legal', 'privacy', 'police', 'report', 'reports',
   'trust', 'safety', 'cert', 'csirt', 'psirt', 'billing', 'payment', 'payments', 'donate', 'donations', 'bank',
   // accounts of systems and of mail
-  'daemon', 'nobody', 'anonymous', 'anybody', 'everybody', 'everyone', 'all', 'guest', 'user', 'users', 'test', 'demo', 'bin', 'sys', 'mail',
+  'daemon', 'nobody', 'anonymous', 'anybody', 'everybody', 'everyone', 'guest', 'user', 'users', 'test', 'demo', 'bin', 'sys', 'mail',
   'mailer-daemon', 'mailerdaemon', 'noreply', 'no-reply', 'donotreply', 'bounce', 'bounces', 'spam', 'ssladmin', 'ssladministrator', 'sslwebmaster',
   'is', 'it', 'dns', 'http', 'https', 'ssh', 'tls', 'ssl', 'localhost', 'local', 'null', 'undefined', 'void', 'none', 'default',
   // of XMPP, of this server, and of what runs beside it

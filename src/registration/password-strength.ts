@@ -39,6 +39,11 @@ export class PasswordStrength {
     return this.#leastScore > 0 && this.#score(text, known) < this.#leastScore ? 'password-weak' : undefined
   }
 
+  /** Makes it now, so that nobody waits for it later. */
+  warm(): void {
+    this.#estimator ??= this.#make()
+  }
+
   #score(text: string, known: readonly string[]): number {
     this.#estimator ??= this.#make()
     return this.#estimator.check(text, known.flatMap((name) => [name, ...name.split(/[^a-z0-9]+/)]).filter((name) => name !== '')).score

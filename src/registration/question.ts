@@ -50,7 +50,7 @@ function backwards(): Question {
 }
 
 /** Words that everybody knows, of five letters or about, each of one kind alone. */
-const KINDS: readonly (readonly [kind: string, words: readonly string[]])[] = [
+export const KINDS: readonly (readonly [kind: string, words: readonly string[]])[] = [
   ['animals', ['otter', 'heron', 'rabbit', 'donkey', 'spider', 'lizard', 'beaver', 'monkey', 'tiger', 'horse', 'sheep', 'camel', 'snake', 'whale', 'eagle', 'mouse', 'zebra', 'goose']],
   ['fruit', ['apple', 'banana', 'cherry', 'grape', 'lemon', 'mango', 'melon', 'peach', 'papaya', 'apricot', 'quince', 'raspberry']],
   ['things to wear', ['shirt', 'glove', 'jacket', 'trousers', 'sweater', 'scarf', 'apron', 'sandal', 'pyjamas', 'blouse', 'mitten', 'bonnet']],

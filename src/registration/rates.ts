@@ -21,12 +21,14 @@ export class Rates {
   readonly #settings: RateSettings
   readonly #accounts: Counts
   readonly #challenges: Counts
+  readonly #drawn: Counts
   readonly #failures: Counts
 
   constructor(settings: RateSettings, clock: Clock) {
     this.#settings = settings
     this.#accounts = new Counts(settings.window, clock)
     this.#challenges = new Counts(settings.window, clock)
+    this.#drawn = new Counts(1000, clock)
     this.#failures = new Counts(settings.window, clock)
   }
 
@@ -45,16 +47,18 @@ export class Rates {
     return this.#accounts.get(ofDomain(domain)) >= accounts_per_domain || this.#accounts.get(ALL) >= accounts
   }
 
-  /** Counts a challenge that is asked for; false where it may not be had. */
-  challenge(peer: string | undefined): boolean {
+  /** Counts a challenge that is asked for; why it may not be had, otherwise. */
+  challenge(peer: string | undefined): 'too-many' | 'busy' | undefined {
     const { challenges_per_peer, challenges } = this.#settings
     const flooded = this.#challenges.get(ALL) >= challenges
-    if (peer === undefined ? flooded : this.#challenges.get(ofPeer(peer)) >= Math.ceil(challenges_per_peer * (flooded ? FLOODED_SHARE : 1))) {
-      return false
-    }
+    if (peer === undefined && flooded) return 'too-many'
+    const most = Math.ceil(challenges_per_peer * (flooded ? FLOODED_SHARE : 1))
+    if (peer !== undefined && this.#challenges.get(ofPeer(peer)) >= most) return 'too-many'
+    if (this.#drawn.get(ALL) >= DRAWN_A_SECOND) return 'busy'
     if (peer !== undefined) this.#challenges.take(ofPeer(peer))
     this.#challenges.take(ALL)
-    return true
+    this.#drawn.take(ALL)
+    return undefined
   }
 
   /** Has the peer tried as many void invitations as it may? */
@@ -75,6 +79,8 @@ export class Rates {
 
 /** What a peer is left of its own challenges while all together ask for too many: nobody is locked out by others. */
 const FLOODED_SHARE = 0.1
+/** A picture takes some 5 ms of the one thread that everybody shares. */
+const DRAWN_A_SECOND = 20
 const ALL = ''
 /** Names that are remembered; beyond, the one that began first is forgotten. */
 const MOST_NAMES = 20_000

@@ -93,7 +93,8 @@ export class Registration implements RegistrationOffice {
     const mode = this.mode(domain)
     if (mode !== 'open') throw new RegistrationRefused(mode === 'closed' ? 'closed' : 'invitation-needed')
     const { rates, challenges } = this.#side(domain)
-    if (!rates.challenge(peer)) throw new RegistrationRefused('too-many')
+    const refused = rates.challenge(peer)
+    if (refused !== undefined) throw new RegistrationRefused(refused)
     const [picture, question] = [drawn(), asked()]
     const opened = challenges.open({ purpose: PURPOSE, domain: domain.name, peer }, [picture.text, ...question.answers])
     return { ...opened, picture: picture.png, question: question.text }
@@ -110,19 +111,23 @@ export class Registration implements RegistrationOffice {
 
   async register(application: Application): Promise<Jid> {
     const { domain, peer, password } = application
+    const { accounts, strength } = this.#parts
     const side = this.#side(domain)
     const right = this.#admit(application, side)
     let name: { release(): void } | undefined
     try {
       const account = this.#named(application, right.invitation)
-      const weakness = this.#parts.strength.objection(password, [account.local, domain.name])
-      if (weakness !== undefined) throw new RegistrationRefused(weakness)
       name = this.names.reserve(domain, account.local, right.invitation?.name !== undefined)
       if (name === undefined) throw new RegistrationRefused('name-taken')
-      await side.turns.take(peer, () => this.#parts.accounts.create(account, password, () => {
-        if (!right.use()) throw new RegistrationRefused('invitation-void')
-        this.names.unearth(domain, account.local) // only a promised name can have been buried
-      }))
+      await side.turns.take(peer, async () => {
+        if (!right.holds()) throw new RegistrationRefused('invitation-void') // somebody was faster: nothing slow is begun
+        const weakness = strength.objection(password, [account.local, domain.name]) // it is slow, too
+        if (weakness !== undefined) throw new RegistrationRefused(weakness)
+        await accounts.create(account, password, () => {
+          if (!right.use()) throw new RegistrationRefused('invitation-void')
+          this.names.unearth(domain, account.local) // only a promised name can have been buried
+        })
+      })
       await this.#made(domain, side, account, right.invitation)
       return account
     } catch (error) {
@@ -146,7 +151,12 @@ export class Registration implements RegistrationOffice {
       if (rates.hasFailed(peer)) throw new RegistrationRefused('too-many')
       const invitation = this.invitations.find(domain, token, invitedAt)
       if (invitation !== undefined) {
-        return { invitation, use: () => this.invitations.use(domain, token, invitedAt), giveBack: () => undefined }
+        return {
+          invitation,
+          holds: () => this.invitations.find(domain, token, invitedAt) !== undefined,
+          use: () => this.invitations.use(domain, token, invitedAt),
+          giveBack: () => undefined,
+        }
       }
       rates.failed(peer)
       throw new RegistrationRefused('invitation-void')
@@ -156,7 +166,7 @@ export class Registration implements RegistrationOffice {
     if (challenge === undefined || !challenges.answer(place, challenge.id, challenge.answer)) throw new RegistrationRefused('challenge-failed')
     const share = rates.account(domain.name, peer)
     if (share === undefined) throw new RegistrationRefused('too-many')
-    return { invitation: undefined, use: () => true, giveBack: () => share.giveBack() }
+    return { invitation: undefined, holds: () => true, use: () => true, giveBack: () => share.giveBack() }
   }
 
   /** @throws RegistrationRefused */
@@ -197,6 +207,7 @@ export class Registration implements RegistrationOffice {
     this.names.load(host.key)
     this.#house = { host, news: new News(host.operators, host.clock) }
     this.#sweep(host)
+    host.clock.after(WARM_MILLISECONDS, () => this.#parts.strength.warm())
     return {
       account: {
         created: (account) => this.names.add(account),
@@ -204,6 +215,10 @@ export class Registration implements RegistrationOffice {
           this.names.bury(account)
           const domain = host.domains.get(account.domain)
           if (domain !== undefined) this.invitations.forget(domain, account)
+        },
+        exported: (account) => {
+          const domain = host.domains.get(account.domain)
+          return { invite: domain === undefined ? [] : this.invitations.stored(domain, account) }
         },
       },
       seals: { resealed: (_old, next) => this.names.reseal(next) },
@@ -214,6 +229,7 @@ export class Registration implements RegistrationOffice {
 /** By what somebody may make an account, and what it costs. */
 interface Right {
   readonly invitation: Invitation | undefined
+  holds(): boolean
   /** Uses it up, in the transaction that makes the account; false where that was done already. */
   use(): boolean
   /** No account came of it. */
@@ -223,6 +239,8 @@ interface Right {
 /** What a challenge of this hall is good for. */
 const PURPOSE = 'registration'
 const SWEEP_MILLISECONDS = 3_600_000
+/** After the boot, and not at all where only a command is run. */
+const WARM_MILLISECONDS = 2000
 
 /** In words that are fit for whoever asked; anything else is a bug. */
 function refusal(error: unknown): unknown {

@@ -119,6 +119,8 @@ test('RFC 6120 §6.5.1: an account that is locked is account-disabled to whoever
 test('an account that is locked while the password is hashed does not open any more', async () => {
   const parts = await withRomeo()
   const end = say(parts, `\0romeo\0${PASSWORD}`)
-  await parts.accounts.lock(ROMEO, '')
+  const locked = parts.accounts.lock(ROMEO, '')
+  parts.database.flush()
+  await locked
   assert.deepEqual(await end, { state: 'failure', condition: 'account-disabled' })
 })
