@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import { Authenticator, bySide } from './auth/authenticator.ts'
+import { PasswordCheck } from './auth/password-check.ts'
 import { bind2 } from './c2s/bind2.ts'
 import { resourceBinding } from './c2s/bind.ts'
 import { Visitor } from './c2s/visitor.ts'
@@ -61,7 +62,11 @@ export async function buildDoors(house: House, runtime: string, federation: Fede
   const admissions = new Admissions(config.limits)
   const serving = (names: readonly string[]): ReadonlyMap<string, TlsIdentity> =>
     new Map([...identities].filter(([{ label }]) => names.includes(label)).map(([{ name }, identity]) => [name, identity]))
-  const web = new Web({ config, clock, log, office: house.registration, logState: () => house.logRaise.state })
+  const { accounts, credentials, attempts, accountLife } = house
+  const web = new Web({
+    config, clock, log, office: house.registration, accounts: accountLife,
+    passwords: attempts.map((ofSide) => new PasswordCheck(accounts, credentials, ofSide)), logState: () => house.logRaise.state,
+  })
   const pagesOf = (names: readonly string[]): ReadonlyMap<ServedDomain, TlsIdentity> => (
     new Map([...identities].filter(([{ label }]) => names.includes(label))))
   const reception: Reception = (domains) => new Visitor(domains)

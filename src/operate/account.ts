@@ -113,7 +113,7 @@ function commands(accounts: Accounts, life: AccountLife, registration: Registrat
     {
       name: 'account sessions',
       ofRunningServer: true,
-      run(input): AccountSessionsOutput {
+      async run(input): Promise<AccountSessionsOutput> {
         const { account: text, end } = read(namedToEnd, input)
         const account = existing(text)
         const way = (onion: boolean) => onion ? 'onion' : 'clearnet'
@@ -121,7 +121,7 @@ function commands(accounts: Accounts, life: AccountLife, registration: Registrat
           ...life.sessions(account).map(({ since, onion }) => ({ since, way: way(onion), on: 'client' } as const)),
           ...life.signIns.of(account).map(({ since, onion }) => ({ since, way: way(onion), on: 'page' } as const)),
         ]
-        if (end) life.endSessions(account)
+        if (end) await life.endSessions(account)
         return { account: account.toString(), sessions, ended: end }
       },
     },

@@ -11,7 +11,7 @@ export interface AccountData {
   /** Children of `user`, as XEP-0227 has them. */
   readonly portable: readonly Element[]
   /** Every row: by its owner, then by table. */
-  readonly held: Readonly<Record<string, unknown>>
+  readonly held: Readonly<Record<string, object>>
 }
 
 /**
@@ -19,14 +19,13 @@ export interface AccountData {
  * then in a namespace of our own every row as it lies in the store, so that nothing is left out which has no place in
  * that format.
  *
- * What a password is checked against, and tokens, are told of and not given: XEP-0227 §4.3 has a place for it, but whoever finds the
- * file could try passwords by it, and be this server to a client. Who moves chooses a new password.
+ * What a password is checked against is told of and not given: XEP-0227 §4.3 has a place for it, but whoever finds the file
+ * could try passwords by it, and be this server to a client. Who moves chooses a new password. Nor are tokens given.
  */
 export function exportDocument({ local, domain }: Jid, { portable, held }: AccountData): string {
   const own = inLines(NS_HELD, 'held', {},
     ...WITHHELD.map(([table, column, what]) => element(NS_HELD, 'withheld', { table, column }, what)),
-    ...Object.entries(held).flatMap(([owner, tables]) => typeof tables !== 'object' || tables === null ? []
-      : Object.entries(tables).map(([table, rows]) => tableElement(owner, table, rows))))
+    ...Object.entries(held).flatMap(([owner, tables]) => Object.entries(tables).map(([table, rows]) => tableElement(owner, table, rows))))
   const user = inLines(NS_PORTABLE, 'user', { name: local }, ...portable, own)
   const root = inLines(NS_PORTABLE, 'server-data', {}, inLines(NS_PORTABLE, 'host', { jid: domain }, user))
   return `<?xml version='1.0' encoding='UTF-8'?>\n${serialize(root, '')}\n`

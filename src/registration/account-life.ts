@@ -13,7 +13,13 @@ export interface AccountLifeParts {
   readonly signIns: SignIns
   readonly database: Database
   /** What extensions hold of accounts; undefined while they are not installed. */
-  stored(): Pick<HandlerTables['account'], 'exported' | 'portable'> | undefined
+  stored(): Pick<HandlerTables['account'], 'exported' | 'portable' | 'passwordChanged'> | undefined
+}
+
+export interface AccountSummary {
+  /** The day, as '2025-01-31'. */
+  readonly created: string
+  readonly rows: ReadonlyMap<string, number>
 }
 
 /** By which of several ways its owner is there, as it is to go on. */
@@ -66,8 +72,8 @@ export class AccountLife {
   }
 
   /**
-   * From the moment this resolves the old password opens nothing, and, but for the one who changed it, `ending` or not,
-   * whoever came by it is gone.
+   * From the moment this resolves the old password opens nothing, and neither do tokens that clients got by it; with
+   * `ending` whoever came by it is gone, too, but the one who changed it.
    *
    * @throws AccountError, QueueFull
    */
@@ -92,18 +98,36 @@ export class AccountLife {
     return [...this.#parts.sessions.of(account).values()]
   }
 
-  endSessions(account: Jid, spared: Spared = {}): void {
+  /** One of its clients; false where it is gone already. It may come back. */
+  endSession(account: Jid, resource: string): boolean {
+    const session = this.#parts.sessions.of(account).get(resource)
+    session?.end(ended())
+    return session !== undefined
+  }
+
+  /** All of them, on pages, too; whoever comes back needs the password, as tokens end as well. */
+  async endSessions(account: Jid, spared: Spared = {}): Promise<void> {
+    await this.#parts.database.write(() => this.#parts.stored()?.passwordChanged(account))
     this.#end(account, spared)
   }
 
   /** All that is held of it, as an XML document (XEP-0227). @throws AccountError */
   document(account: Jid): string {
-    const { accounts } = this.#parts
-    const stored = this.#parts.stored()
-    return exportDocument(account, {
-      portable: stored?.portable(account) ?? [],
-      held: { auth: { account: [accounts.stored(account)] }, ...stored?.exported(account) },
-    })
+    return exportDocument(account, { portable: this.#parts.stored()?.portable(account) ?? [], held: this.#held(account) })
+  }
+
+  /** How much is held of it: rows, by table. @throws AccountError */
+  summary(account: Jid): AccountSummary {
+    const rows = new Map<string, number>()
+    for (const tables of Object.values(this.#held(account))) {
+      for (const [table, held] of Object.entries(tables)) rows.set(table, (rows.get(table) ?? 0) + (Array.isArray(held) ? held.length : 1))
+    }
+    return { created: this.#parts.accounts.createdOn(account), rows }
+  }
+
+  /** By its owner, then by table. */
+  #held(account: Jid): Readonly<Record<string, object>> {
+    return { auth: { account: [this.#parts.accounts.stored(account)] }, ...this.#parts.stored()?.exported(account) }
   }
 
   #end(account: Jid, { session, signIn }: Spared): void {

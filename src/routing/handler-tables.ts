@@ -123,8 +123,8 @@ export class HandlerTables {
       for (const { hooks } of this.#accountHooks) hooks.passwordChanged?.(account)
     },
     /** By extension, then by table. */
-    exported: (account: Jid): Readonly<Record<string, unknown>> => {
-      const all: Record<string, unknown> = {}
+    exported: (account: Jid): Readonly<Record<string, object>> => {
+      const all: Record<string, object> = {}
       for (const { owner, hooks } of this.#accountHooks) {
         const exported = hooks.exported?.(account)
         if (exported !== undefined) all[owner] = exported

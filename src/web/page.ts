@@ -24,6 +24,7 @@ const NAVIGATION = [
   ['/register', 'Get an account'],
   ['/rules', 'Rules'],
   ['/policy', 'Policy'],
+  ['/account', 'Your account'],
 ] as const
 
 /** Answers with the page, in the frame that all pages have. */

@@ -1,7 +1,10 @@
 import type { Hono } from 'hono'
+import type { PasswordCheck } from '../auth/password-check.ts'
+import type { Sides } from '../auth/sides.ts'
 import type { Clock } from '../clock.ts'
 import type { Config } from '../config/schema.ts'
 import type { Log, LogLevel } from '../log.ts'
+import type { AccountLife } from '../registration/account-life.ts'
 import type { RegistrationOffice } from '../registration/application.ts'
 import type { FormTokens } from './form-token.ts'
 import type { PageEnvironment } from './page.ts'
@@ -12,6 +15,9 @@ export interface WebSettings {
   readonly clock: Clock
   readonly log: Log
   readonly office: RegistrationOffice
+  readonly accounts: AccountLife
+  /** Is it this account's password? Of each side. */
+  readonly passwords: Sides<PasswordCheck>
   readonly logState: () => LogState
 }
 

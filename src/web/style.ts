@@ -112,7 +112,18 @@ button, .button {
 }
 button:hover, .button:hover { filter: brightness(1.08); }
 .button.second { background: transparent; color: var(--accent); }
+button.second { background: transparent; color: var(--accent); }
+button.small { min-height: 2rem; padding: .2rem .9rem; font-size: .9375rem; }
+button.grave { border-color: var(--wrong); background: var(--wrong); color: var(--ground); }
 form { margin: 1.75rem 0; max-width: 30rem; }
+form.inline { margin: 1.25rem 0; }
+form.wide { max-width: none; margin: 1rem 0; }
+.rows { padding: 0; list-style: none; border-bottom: 1px solid var(--line); }
+.rows li { display: flex; align-items: center; justify-content: space-between; gap: .5rem 1rem; margin: 0; padding: .6rem 0; border-top: 1px solid var(--line); }
+.rows span { min-width: 0; overflow-wrap: anywhere; }
+.choice { display: flex; align-items: flex-start; gap: .7rem; }
+.choice input { flex: none; width: 1.35rem; min-height: 1.35rem; margin: .1rem 0 0; accent-color: var(--accent); }
+.choice label { margin: 0; font-weight: 400; }
 .field { margin: 0 0 1.5rem; }
 label, legend { display: block; margin: 0 0 .35rem; font-weight: 600; }
 input {

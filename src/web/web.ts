@@ -9,11 +9,15 @@ import { WebDoor, type WebDoorKind } from './door.ts'
 import { FormTokens } from './form-token.ts'
 import { HttpServer } from './http-server.ts'
 import type { PageEnvironment } from './page.ts'
+import { account } from './pages/account.ts'
+import { deletion } from './pages/deletion.ts'
 import { invitation } from './pages/invitation.ts'
+import { password } from './pages/password.ts'
 import { policy } from './pages/policy.ts'
 import { problem } from './pages/problem.ts'
 import { registration } from './pages/registration.ts'
 import { rules } from './pages/rules.ts'
+import { signIn } from './pages/sign-in.ts'
 import { welcome } from './pages/welcome.ts'
 import type { Premises, WebSettings } from './premises.ts'
 import type { Site, Visit } from './site.ts'
@@ -69,7 +73,7 @@ function pagesOf(settings: WebSettings): Hono<PageEnvironment> {
   const premises: Premises = { ...settings, tokens: new FormTokens(settings.clock), texts: new Texts(settings.config.web.pages, settings.log) }
   const site = new Hono<PageEnvironment>()
   site.get('/style.css', (context) => context.body(STYLE, 200, { 'Content-Type': 'text/css; charset=utf-8', 'Cache-Control': 'public, max-age=300' }))
-  for (const add of [welcome, registration, invitation, rules, policy]) add(site, premises)
+  for (const add of [welcome, registration, invitation, rules, policy, signIn, account, password, deletion]) add(site, premises)
   site.notFound((context) => problem(context, 404))
   site.onError((error, context) => {
     settings.log.error('web.failed', {}, error)

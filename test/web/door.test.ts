@@ -6,7 +6,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import type { TLSSocket } from 'node:tls'
+import { PasswordCheck } from '../../src/auth/password-check.ts'
 import { loadConfig } from '../../src/config/load.ts'
+import { openHouse, type House } from '../../src/house.ts'
 import { createLog } from '../../src/log.ts'
 import { selfSignedFiles, TlsIdentity } from '../../src/net/tls.ts'
 import { RegistrationRefused, type RegistrationOffice } from '../../src/registration/application.ts'
@@ -31,6 +33,7 @@ const MOST_OF_ONE = 3
 describe('the doors of the web server', () => {
   const clock = new TestClock(Date.now())
   let folder = ''
+  let house: House
   let web: Web
   const doors: WebDoor[] = []
   let onion: Way
@@ -39,7 +42,11 @@ describe('the doors of the web server', () => {
     folder = mkdtempSync(join(tmpdir(), 'sotto-door-'))
     const standard = loadConfig(undefined, { cwd: folder })
     const config = { ...standard, web: { ...standard.web, connections: MOST, connections_per_peer: MOST_OF_ONE } }
-    web = new Web({ config, clock, log: createLog({ level: 'silent', roster: false }), office: OFFICE, logState: () => ({ level: 'error', raised: undefined }) })
+    const log = createLog({ level: 'silent', roster: false })
+    house = await openHouse(standard, clock, log)
+    const { accounts, credentials, attempts, accountLife } = house
+    const passwords = attempts.map((ofSide) => new PasswordCheck(accounts, credentials, ofSide))
+    web = new Web({ config, clock, log, office: OFFICE, accounts: accountLife, passwords, logState: () => ({ level: 'error', raised: undefined }) })
     const [first] = config.domains
     assert.ok(first)
     const domain = async (name: string, onionAddress: string | undefined): Promise<[ServedDomain, TlsIdentity]> => {
@@ -56,6 +63,7 @@ describe('the doors of the web server', () => {
   after(() => {
     for (const door of doors) door.stop()
     web.stop()
+    house.close()
     rmSync(folder, { recursive: true })
   })
 
