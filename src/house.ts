@@ -1,10 +1,12 @@
 import { existsSync, mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { Accounts } from './auth/accounts.ts'
+import { Attempts } from './auth/attempts.ts'
 import { Credentials } from './auth/credentials.ts'
 import { OnionKeys } from './auth/onion-keys.ts'
 import { Tokens } from './auth/tokens.ts'
 import { passphraseSource, type Surroundings } from './auth/passphrase.ts'
+import { Sides } from './auth/sides.ts'
 import { openStorageKey, type StorageKeySource } from './auth/storage-key.ts'
 import { RESTORE_MARK } from './backup/restoring.ts'
 import { legacySession } from './c2s/bind.ts'
@@ -12,15 +14,17 @@ import { fastAuthentication } from './c2s/fast.ts'
 import type { Clock } from './clock.ts'
 import { makeMemoryDirectory } from './config/runtime-directory.ts'
 import type { Config } from './config/schema.ts'
-import { extensions } from './extensions.ts'
+import { extensions, registrationExtensions } from './extensions.ts'
 import type { LeveledLog, Log } from './log.ts'
 import { accountCommands } from './operate/account.ts'
 import { domainCommands } from './operate/domain.ts'
 import { inviteCommands } from './operate/invite.ts'
 import { LogRaise } from './operate/log-raise.ts'
 import { registrationCommands } from './operate/registration.ts'
+import { AccountLife } from './registration/account-life.ts'
 import { passwordStrength } from './registration/password-strength.ts'
 import { Registration } from './registration/registration.ts'
+import { SignIns } from './registration/sign-ins.ts'
 import { ServedDomains, type ServedDomain } from './routing/domains.ts'
 import type { Extension } from './routing/extension.ts'
 import { install, type Installation } from './routing/installation.ts'
@@ -41,11 +45,14 @@ export interface House {
   readonly database: Database
   readonly accounts: Accounts
   readonly credentials: Credentials
+  readonly attempts: Sides<Attempts>
+  readonly accountLife: AccountLife
   readonly registration: Registration
   readonly domains: ServedDomains
   readonly sessions: Sessions
   /** Which remote domains there may be streams with. */
   readonly remoteDomains: DomainList
+  readonly logRaise: LogRaise
   readonly installation: Installation
   readonly onionKeys: OnionKeys
   /** Changes the storage key, and the passphrase where one is given. @throws StoreError, SealBroken */
@@ -110,8 +117,17 @@ async function furnish(
   const strength = await passwordStrength(config.registration.password_score)
   const registration = new Registration({ accounts, database, config, domains, clock, strength })
   const sessions = new Sessions()
+  const accountLife = new AccountLife({
+    accounts, sessions, database, signIns: new SignIns(clock),
+    stored: () => built.installation?.tables.account,
+  })
   const remoteDomains = new DomainList()
-  const own = [legacySession, registration.extension, accountCommands(accounts, registration), registrationCommands(registration), inviteCommands(registration), domainCommands(remoteDomains), new LogRaise(log).extension]
+  const logRaise = new LogRaise(log)
+  const own = [
+    legacySession, registration.extension, ...registrationExtensions({ office: registration, life: accountLife, domains, clock }),
+    accountCommands(accounts, accountLife, registration), registrationCommands(registration), inviteCommands(registration),
+    domainCommands(remoteDomains), logRaise.extension,
+  ]
   // What a blocked domain sends is dropped before it changes anything; tokens wait for the disk, what else a login asks for does not.
   const installation = built.installation = install([remoteDomains.extension, fastAuthentication(accounts, tokens), ...extensions, ...own, ...more], {
     config, database, key, domains, sessions, accounts, clock, log,
@@ -123,7 +139,8 @@ async function furnish(
   }, passphrase)
   if (holder.isDue) await rotateKey()
   return {
-    config, clock, log, database, accounts, credentials, registration, domains, sessions, remoteDomains, installation, onionKeys, rotateKey,
+    config, clock, log, database, accounts, credentials, attempts: new Sides(() => new Attempts(config.auth, clock)), accountLife, registration,
+    domains, sessions, remoteDomains, logRaise, installation, onionKeys, rotateKey,
     close: () => {
       database.close()
       onionKeys.forget()

@@ -76,6 +76,10 @@ export const foundations: readonly Foundation[] = [
     files: ['src/s2s/dialback.ts', 'src/s2s/domain-pair.ts', 'src/s2s/incoming.ts', 'src/s2s/outgoing-stream.ts'],
   },
   {
+    xep: 227, title: 'Portable Import/Export Format for XMPP-IM Servers', version: '1.1', since: '0.1.0', status: 'partial',
+    note: 'exported by `sotto account export`; without credentials; nothing is imported', files: ['src/registration/account-export.ts'],
+  },
+  {
     xep: 288, title: 'Bidirectional Server-to-Server Connections', version: '1.0.1', since: '0.1.0', status: 'partial',
     note: 'for the domains of a stream that called; none are added by the side that was called',
     files: ['src/s2s/outgoing-stream.ts', 'src/s2s/incoming.ts', 'src/s2s/server-features.ts'],

@@ -19,7 +19,7 @@ import { serialize } from '../src/xml/serialize.ts'
 import { Jid } from '../src/xmpp/jid.ts'
 import { NS_CLIENT } from '../src/xmpp/namespaces.ts'
 import type { StanzaError } from '../src/xmpp/stanza-error.ts'
-import type { StreamError } from '../src/xmpp/stream-error.ts'
+import { StreamError } from '../src/xmpp/stream-error.ts'
 import { TestClock } from './clock.ts'
 
 /** The cast: Juliet, her Nurse and Tybalt live here, Romeo on the same server under another name. */
@@ -103,6 +103,16 @@ export class TestHouse {
     this.departed.length = 0
   }
 
+  /** Removes an account, as registration/account-life.ts does. */
+  async remove(address: string): Promise<void> {
+    const account = jid(address)
+    this.sessions.end(account, new StreamError('not-authorized'))
+    const afterwards = this.database.writeNow(() => this.installation.tables.account.deleted(account))
+    this.accounts.delete(address)
+    afterwards()
+    await this.settled()
+  }
+
   /** A stanza comes in from another server, which answers for its `from`. */
   remoteSays(xml: string): void {
     for (const stanza of parse(xml)) {
@@ -127,12 +137,14 @@ export class TestClient implements Session {
   readonly account: Jid
   presence: Element | undefined
   priority = 0
+  readonly since = '1999-01-04'
+  onion = false
   endedWith: StreamError | undefined
-  readonly #house: TestHouse
+  readonly #house: Pick<TestHouse, 'installation' | 'sessions'>
   #received: Element[] = []
   #ended = false
 
-  constructor(house: TestHouse, address: Jid) {
+  constructor(house: Pick<TestHouse, 'installation' | 'sessions'>, address: Jid) {
     this.#house = house
     this.jid = address
     this.account = address.bare

@@ -12,7 +12,8 @@ import { decodeVerifiers, encodeVerifiers, type Claim, type Claims, type Verifie
 /** Told inside the transaction that makes or removes an account: what throws here undoes it. */
 export interface AccountEvents {
   created(account: Jid): void
-  deleted(account: Jid): void
+  /** What it returns is called once the account is gone for good. */
+  deleted(account: Jid): (() => void) | undefined
   /** Its password is another one: whatever else opened it must not any more. */
   passwordChanged?(account: Jid): void
 }
@@ -31,6 +32,8 @@ interface Row {
   readonly verifiers: Buffer
   readonly cost: string
   readonly created: string
+  readonly locked: string | null
+  readonly lock_reason: string | null
 }
 
 /**
@@ -44,6 +47,7 @@ export class Accounts implements Claims {
   readonly #decoys: Decoys
   /** Bare JIDs. */
   readonly #known = new Set<string>()
+  readonly #locked = new Set<string>()
   readonly #row: Statement<Row>
   #revision = 0
 
@@ -52,12 +56,14 @@ export class Accounts implements Claims {
     this.#parts = parts
     database.migrate('auth', AUTH_MIGRATIONS)
     this.#decoys = new Decoys(key, decoySecret(database, key), credentials.cost)
-    this.#row = database.statement('SELECT verifiers, cost, created FROM account WHERE localpart = ? AND domain = ?')
-    const all = database.statement<{ localpart: string; cost: string }>(
-      'SELECT localpart, cost FROM account WHERE domain = ?')
+    this.#row = database.statement(
+      'SELECT verifiers, cost, created, locked, lock_reason FROM account WHERE localpart = ? AND domain = ?')
+    const all = database.statement<{ localpart: string; cost: string; locked: string | null }>(
+      'SELECT localpart, cost, locked FROM account WHERE domain = ?')
     for (const [name, label] of domains) {
-      for (const { localpart, cost } of all.all(label)) {
+      for (const { localpart, cost, locked } of all.all(label)) {
         this.#known.add(`${localpart}@${name}`)
+        if (locked !== null) this.#locked.add(`${localpart}@${name}`)
         this.#decoys.count(cost, 1)
       }
     }
@@ -82,9 +88,27 @@ export class Accounts implements Claims {
 
   /** The day an account was made, as '2025-01-31'. @throws AccountError */
   createdOn(account: Jid): string {
-    const row = this.#row.get(account.local, this.#label(account.domain))
-    if (row === undefined) throw new AccountError('not-found')
-    return row.created
+    return this.#existing(account).created
+  }
+
+  /** All that its row holds, but for what a password is checked against: that is here to be checked, and not to be given away. */
+  stored(account: Jid): Readonly<Record<string, string | null>> {
+    const { cost, created, locked, lock_reason } = this.#existing(account)
+    return { localpart: account.local, domain: this.#label(account.domain), created, cost, locked, lock_reason }
+  }
+
+  isLocked(account: Jid): boolean {
+    return this.#locked.has(account.bare.toString())
+  }
+
+  /** From the moment this resolves nobody can log in by it; sessions that there are go on. @throws AccountError */
+  lock(account: Jid, reason: string): Promise<void> {
+    return this.#setLock(account, new Date(this.#parts.clock.now()).toISOString().slice(0, 10), reason)
+  }
+
+  /** @throws AccountError */
+  unlock(account: Jid): Promise<void> {
+    return this.#setLock(account, null, null)
   }
 
   /**
@@ -122,23 +146,24 @@ export class Accounts implements Claims {
   }
 
   /**
-   * Removes the account and, in the same transaction, what others hold of it.
+   * Removes the account and, in the same transaction, what others hold of it. It is on disk when this returns, so nothing
+   * that is the account's comes between.
    *
    * @throws AccountError
    */
-  async delete(account: Jid): Promise<void> {
+  delete(account: Jid): void {
     const label = this.#label(account.domain)
     const { database, events } = this.#parts
-    const cost = await database.write(() => {
-      const row = this.#row.get(account.local, label)
-      if (row === undefined) throw new AccountError('not-found')
+    const { cost, afterwards } = database.writeNow(() => {
+      const { cost } = this.#existing(account)
       database.statement('DELETE FROM account WHERE localpart = ? AND domain = ?').run(account.local, label)
-      events.deleted(account.bare)
-      this.#revision++
-      return row.cost
+      return { cost, afterwards: events.deleted(account.bare) }
     })
+    this.#revision++
     this.#known.delete(account.bare.toString())
+    this.#locked.delete(account.bare.toString())
     this.#decoys.count(cost, -1)
+    afterwards?.()
   }
 
   /**
@@ -157,7 +182,7 @@ export class Accounts implements Claims {
       : this.#parts.key.open(VERIFIERS, owner, row.verifiers)
     const verifiers = decodeVerifiers(opened)
     const exists = row !== undefined && address !== undefined
-    return { name: owner, address, exists, verifiers: exists ? verifiers : withSalts(verifiers, salts) }
+    return { name: owner, address, exists, locked: row !== undefined && row.locked !== null, verifiers: exists ? verifiers : withSalts(verifiers, salts) }
   }
 
   renew({ address, exists, verifiers }: Claim, password: string): void {
@@ -205,6 +230,26 @@ export class Accounts implements Claims {
     if (replaced === undefined) return
     this.#decoys.count(replaced, -1)
     this.#decoys.count(cost, 1)
+  }
+
+  async #setLock(account: Jid, day: string | null, reason: string | null): Promise<void> {
+    const label = this.#label(account.domain)
+    const { database } = this.#parts
+    await database.write(() => {
+      this.#existing(account)
+      database.statement('UPDATE account SET locked = ?, lock_reason = ? WHERE localpart = ? AND domain = ?')
+        .run(day, reason, account.local, label)
+      this.#revision++
+    })
+    if (day === null) this.#locked.delete(account.bare.toString())
+    else this.#locked.add(account.bare.toString())
+  }
+
+  /** @throws AccountError */
+  #existing(account: Jid): Row {
+    const row = this.#row.get(account.local, this.#label(account.domain))
+    if (row === undefined) throw new AccountError('not-found')
+    return row
   }
 
   async #make(password: string): Promise<Verifiers> {

@@ -1,9 +1,9 @@
-import { isUnderOnion } from '../xmpp/domainpart.ts'
 import type { Attempts } from './attempts.ts'
 import type { Credentials } from './credentials.ts'
 import type { Mechanism, Mechanisms, SaslContext, SaslExchange } from './mechanism.ts'
 import { Plain } from './plain.ts'
 import { Scram } from './scram.ts'
+import type { Sides } from './sides.ts'
 import { SCRAM_HASHES, type Claims } from './verifiers.ts'
 
 export interface AuthenticatorParts {
@@ -40,14 +40,12 @@ export class Authenticator implements Mechanisms {
   }
 }
 
-/**
- * One for domains that are onions and one for those that have a name, so that whoever tries passwords at one, until the
- * server takes fewer, does not see it at the other: the two need not be known to be one server's.
- */
-export function bySide(make: () => Mechanisms): Mechanisms {
-  const [ofOnions, ofNames] = [make(), make()]
-  const of = ({ domain }: Pick<SaslContext, 'domain'>): Mechanisms => isUnderOnion(domain) ? ofOnions : ofNames
-  return { mechanisms: (context) => of(context).mechanisms(context), start: (name, context) => of(context).start(name, context) }
+/** Whoever tries passwords at an onion, until the server takes fewer, must not see it at a domain with a name. */
+export function bySide(sides: Sides<Mechanisms>): Mechanisms {
+  return {
+    mechanisms: (context) => sides.of(context.domain).mechanisms(context),
+    start: (name, context) => sides.of(context.domain).start(name, context),
+  }
 }
 
 function isFit({ needsChannelBinding, needsSecurity }: Mechanism, context: Omit<SaslContext, 'offered'>): boolean {

@@ -37,7 +37,7 @@ export function hashedToken(name: string, context: SaslContext, { claims, tokens
     step: (response): SaslStep | Promise<SaslStep> => {
       const message = parse(response)
       if (message === undefined || binding === undefined) return failure('malformed-request')
-      const { address, exists } = claims.claim(message.username, context.domain)
+      const { address, exists, locked } = claims.claim(message.username, context.domain)
       if (address === undefined) return failure('not-authorized')
       let answer: Buffer | undefined
       const holder = { account: address, agent, mechanism: name }
@@ -49,8 +49,13 @@ export function hashedToken(name: string, context: SaslContext, { claims, tokens
       })
       // XEP-0484 §4.2: the client then falls back to its password.
       if (found === undefined || !exists) return failure('credentials-expired')
+      if (locked) return failure('account-disabled') // RFC 6120 §6.5.1; nobody learns it but who could log in
       redeemed(found)
-      return tokens.used(holder, found).then(() => ({ state: 'success', data: answer, account: address }))
+      return tokens.used(holder, found).then(() => {
+        // Asked anew: it may have been removed or locked meanwhile, or have another password, with which tokens go.
+        const now = claims.claim(message.username, context.domain)
+        return now.exists && !now.locked && tokens.find(holder, () => true) !== undefined ? { state: 'success', data: answer, account: address } : failure('not-authorized')
+      })
     },
   }
 }

@@ -2,9 +2,8 @@ import { isUtf8 } from 'node:buffer'
 import type { Attempts } from './attempts.ts'
 import type { Credentials } from './credentials.ts'
 import { failure, type Mechanism, type SaslContext, type SaslExchange, type SaslStep } from './mechanism.ts'
-import { prepared } from './password.ts'
+import { PasswordCheck } from './password-check.ts'
 import { isOwn, type Claims } from './verifiers.ts'
-import { QueueFull } from './work-queue.ts'
 
 /** PLAIN (RFC 4616): the password itself, so only on a secured stream, and after all others. */
 export class Plain implements Mechanism {
@@ -12,13 +11,11 @@ export class Plain implements Mechanism {
   readonly needsChannelBinding = false
   readonly needsSecurity = true
   readonly #claims: Claims
-  readonly #credentials: Credentials
-  readonly #attempts: Attempts
+  readonly #check: PasswordCheck
 
   constructor(claims: Claims, credentials: Credentials, attempts: Attempts) {
     this.#claims = claims
-    this.#credentials = credentials
-    this.#attempts = attempts
+    this.#check = new PasswordCheck(claims, credentials, attempts)
   }
 
   start(context: SaslContext): SaslExchange {
@@ -36,32 +33,14 @@ export class Plain implements Mechanism {
   async #verify(response: Buffer, context: SaslContext): Promise<SaslStep> {
     const message = parsePlain(response)
     if (message === undefined) return failure('malformed-request')
-    const claim = this.#claims.claim(message.username, context.domain)
-    if (message.authzid !== '' && !isOwn(message.authzid, claim)) return failure('invalid-authzid')
-    if (!this.#attempts.admit(claim.name, context.peer)) return failure('temporary-auth-failure')
-    const password = prepared(message.password)
-    if (password === undefined) return failure('not-authorized') // no account can have it
-    const matches = await this.#matches(claim.verifiers.argon2, password)
-    if (matches === undefined) {
-      this.#attempts.forgive(claim.name, context.peer)
-      return failure('temporary-auth-failure')
-    }
-    // Asked anew: it may have been removed, or given another password, while this one was hashed.
-    const now = this.#claims.claim(message.username, context.domain)
-    const same = now.exists && now.verifiers.argon2 === claim.verifiers.argon2
-    if (!matches || !same || now.address === undefined) return failure('not-authorized')
-    this.#attempts.forgive(claim.name, context.peer)
-    this.#claims.renew(now, password)
-    return { state: 'success', data: undefined, account: now.address }
-  }
-
-  /** Undefined where nobody had time to look. */
-  async #matches(phc: string, password: string): Promise<boolean | undefined> {
-    try {
-      return await this.#credentials.matches(phc, password)
-    } catch (error) {
-      if (error instanceof QueueFull) return undefined
-      throw error
+    const { username, password, authzid } = message
+    if (authzid !== '' && !isOwn(authzid, this.#claims.claim(username, context.domain))) return failure('invalid-authzid')
+    const verdict = await this.#check.check(username, password, context.domain, context.peer)
+    switch (verdict) {
+      case 'wrong': return failure('not-authorized')
+      case 'locked': return failure('account-disabled') // RFC 6120 §6.5.1; nobody learns it but who could log in
+      case 'later': return failure('temporary-auth-failure')
+      default: return { state: 'success', data: undefined, account: verdict.account }
     }
   }
 }

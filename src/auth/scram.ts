@@ -105,6 +105,8 @@ class ScramExchange implements SaslExchange {
     const bound = final.nonce === nonce && final.channelBinding === this.#expectedBinding(first)
     if (!proven || !bound || !claim.exists || claim.address === undefined) return failure('not-authorized')
     attempts.forgive(claim.name, peer)
+    // RFC 6120 §6.5.1; nobody learns it but who could log in.
+    if (claim.locked) return failure('account-disabled')
     const signature = createHmac(digestName(hash), verifier.serverKey).update(text).digest('base64')
     return { state: 'success', data: Buffer.from(`v=${signature}`), account: claim.address }
   }

@@ -28,4 +28,9 @@ export const AUTH_MIGRATIONS: readonly Migration[] = [{
       public BLOB NOT NULL,
       secret BLOB NOT NULL     -- sealed
     ) STRICT, WITHOUT ROWID;`,
+}, {
+  step: 3,
+  sql: `
+    ALTER TABLE account ADD COLUMN locked TEXT;      -- the day since when nobody can log in by it; NULL: everybody can who may
+    ALTER TABLE account ADD COLUMN lock_reason TEXT; -- the operator's words, which its owner may read`,
 }]

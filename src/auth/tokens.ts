@@ -148,7 +148,7 @@ export class Tokens {
   }
 
   /** The same inside the caller's transaction. */
-  forget(account: Jid, agent?: string): void {
+  forget(account: Jid, agent?: string): undefined {
     const { database } = this.#parts
     const [local, domain] = [account.local, this.#label(account.domain)]
     if (agent === undefined) database.statement('DELETE FROM token WHERE localpart = ? AND domain = ?').run(local, domain)
@@ -156,11 +156,10 @@ export class Tokens {
   }
 
   /** What is held of the account, but for the secrets. */
-  list(account: Jid): readonly { readonly agent: string, readonly slot: string, readonly mechanism: string, readonly expires: string }[] {
-    return this.#parts.database.statement<{ agent: Buffer, slot: Slot, mechanism: string, expires: number }>(
-      'SELECT agent, slot, mechanism, expires FROM token WHERE localpart = ? AND domain = ? ORDER BY expires',
-    ).all(account.local, this.#label(account.domain)).map(({ agent, slot, mechanism, expires }) => (
-      { agent: agent.toString('hex'), slot, mechanism, expires: new Date(expires).toISOString() }))
+  list(account: Jid): readonly { readonly agent: Uint8Array, readonly slot: string, readonly mechanism: string, readonly expires: number }[] {
+    return this.#parts.database.statement<{ localpart: string, domain: string, agent: Buffer, slot: Slot, mechanism: string, expires: number }>(
+      'SELECT localpart, domain, agent, slot, mechanism, expires FROM token WHERE localpart = ? AND domain = ? ORDER BY expires',
+    ).all(account.local, this.#label(account.domain))
   }
 
   /** Seals all of them anew, inside the transaction in which the storage key changes. @throws SealBroken */

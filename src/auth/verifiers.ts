@@ -27,6 +27,8 @@ export interface Claim {
   readonly address: Jid | undefined
   /** Where it is false, the verifiers are a decoy that nothing matches, and the peer must not learn of it. */
   readonly exists: boolean
+  /** The operator locked the account; whoever proves to be its owner may know. */
+  readonly locked: boolean
   readonly verifiers: Verifiers
 }
 

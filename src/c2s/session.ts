@@ -23,6 +23,7 @@ export interface SessionParts {
 export class ClientSession implements Session, StreamOwner {
   readonly jid: Jid
   readonly account: Jid
+  readonly since: string
   readonly #stream: Stream
   readonly #parts: SessionParts
   readonly #from: string
@@ -34,8 +35,13 @@ export class ClientSession implements Session, StreamOwner {
     this.jid = jid
     this.account = jid.bare
     this.#from = jid.toString()
+    this.since = new Date(stream.settings.clock.now()).toISOString().slice(0, 10)
     this.#stream = stream
     this.#parts = parts
+  }
+
+  get onion(): boolean {
+    return this.#stream.connection.onion
   }
 
   get presence(): Element | undefined {

@@ -1,7 +1,7 @@
-import type { Extension, Host } from '../routing/extension.ts'
+import type { Extension } from '../routing/extension.ts'
 import type { Jid } from '../xmpp/jid.ts'
-import { element } from '../xml/element.ts'
-import { NS_PRE_APPROVAL, NS_ROSTER, NS_ROSTER_VERSIONING } from '../xmpp/namespaces.ts'
+import { element, type Element } from '../xml/element.ts'
+import { NS_CLIENT, NS_PRE_APPROVAL, NS_ROSTER, NS_ROSTER_VERSIONING } from '../xmpp/namespaces.ts'
 import { StreamError } from '../xmpp/stream-error.ts'
 import type { StreamFeature } from '../stream/feature.ts'
 import type { Stream } from '../stream/stream.ts'
@@ -13,7 +13,9 @@ import { Presence } from './presence.ts'
 import { RemotePresence } from './remote-presence.ts'
 import { RosterCommand } from './roster-command.ts'
 import { ROSTER_MIGRATIONS } from './roster-table.ts'
+import { itemElement } from './roster-item.ts'
 import { Rosters } from './roster.ts'
+import { awaitsAccount } from './subscription.ts'
 
 /** RFC 6121: rosters, presence, and who gets which message. */
 export const instantMessaging: Extension = {
@@ -52,26 +54,31 @@ export const instantMessaging: Extension = {
         },
       },
       account: {
-        deleted: (account) => {
-          // Its contacts see it leave while the roster still tells who they are.
-          for (const session of host.sessions.of(account).values()) presence.ended(session)
-          forget(host, account, rosters, handshake)
-        },
-        exported: (account) => ({ roster: [...rosters.of(account).all()].map((item) => ({ ...item, jid: item.jid.toString() })) }),
+        deleted: (account) => forget(account, rosters, handshake),
+        exported: (account) => rosters.stored(account),
+        portable: (account) => portableRoster(account, rosters),
       },
       delivery,
     }
   },
 }
 
-/** Contacts are told once the account is gone for good, so that their rosters do not wait for it for ever. */
-function forget(host: Host, account: Jid, rosters: Rosters, handshake: Handshake): void {
+/**
+ * Contacts are told once the account is gone for good, so that their rosters do not wait for it for ever. Whom that does
+ * not reach, as the server ends right then, hears it when next asking: a probe is answered `unsubscribed` (RFC 6121 §4.3.2).
+ */
+function forget(account: Jid, rosters: Rosters, handshake: Handshake): () => void {
   const items = [...rosters.of(account).all()]
   rosters.clear(account)
-  host.database.write(() => undefined).then(
-    () => { for (const item of items) handshake.end(account, item) },
-    () => undefined, // the deletion did not happen
-  )
+  return () => { for (const item of items) handshake.end(account, item) }
+}
+
+/** XEP-0227 §4.4, §4.9. */
+function portableRoster(account: Jid, rosters: Rosters): readonly Element[] {
+  const items = [...rosters.of(account).all()]
+  const requests = items.filter(({ state }) => awaitsAccount(state)).map(({ jid, requestId }) =>
+    element(NS_CLIENT, 'presence', { type: 'subscribe', id: requestId, from: jid.toString() }))
+  return [element(NS_ROSTER, 'query', {}, ...items.filter(({ listed }) => listed).map(itemElement)), ...requests]
 }
 
 /** §2.6.1, §3.4: a feature that only tells; nothing is negotiated. */

@@ -1,4 +1,4 @@
-import type { Database, Migration } from '../store/database.ts'
+import type { Database, Migration, Value } from '../store/database.ts'
 import { Jid } from '../xmpp/jid.ts'
 import type { RosterItem } from './roster-item.ts'
 import { SUBSCRIPTION_STATES, type SubscriptionState } from './subscription.ts'
@@ -67,6 +67,15 @@ export class RosterTable {
   remove(account: Jid, contact: Jid, version: number): void {
     this.#database.statement('DELETE FROM roster_item WHERE account = ? AND contact = ?').run(account.toString(), contact.toString())
     this.#saveVersion(account, version)
+  }
+
+  /** All that is on disk of an account, as it lies there. */
+  stored(account: Jid): Readonly<Record<string, readonly Record<string, Value>[]>> {
+    const key = account.toString()
+    return {
+      roster_item: this.#database.statement('SELECT * FROM roster_item WHERE account = ? ORDER BY contact').all(key),
+      roster_version: this.#database.statement('SELECT * FROM roster_version WHERE account = ?').all(key),
+    }
   }
 
   /** Everything of an account that is deleted. */

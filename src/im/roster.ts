@@ -158,6 +158,12 @@ export class Rosters {
     return this.#write(account, roster, () => this.#table.remove(account, contact, version))
   }
 
+  /** All that is stored of it, by table. */
+  stored(account: Jid): Readonly<Record<string, unknown>> {
+    this.#database.flush()
+    return this.#table.stored(account)
+  }
+
   /** Removes all of it, inside the caller's transaction. */
   clear(account: Jid): void {
     this.#table.clear(account)

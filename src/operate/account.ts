@@ -2,13 +2,13 @@ import { z } from 'zod'
 import { AccountError } from '../auth/account-error.ts'
 import type { Accounts } from '../auth/accounts.ts'
 import { QueueFull } from '../auth/work-queue.ts'
+import type { AccountLife } from '../registration/account-life.ts'
 import type { NameObjection } from '../registration/known-names.ts'
 import type { Registration } from '../registration/registration.ts'
 import { CommandError } from '../routing/command-error.ts'
 import type { ServedDomain, ServedDomains } from '../routing/domains.ts'
 import type { CommandRoute, Extension, Host } from '../routing/extension.ts'
 import { Jid } from '../xmpp/jid.ts'
-import { StreamError } from '../xmpp/stream-error.ts'
 
 export interface AccountOutput {
   /** The bare JID. */
@@ -20,21 +20,38 @@ export interface AccountListOutput {
   readonly accounts: readonly string[]
 }
 
+/** Neither line breaks nor control characters. */
+const PLAIN_LINE = /^\P{Cc}*$/u
+
 const named = z.strictObject({ account: z.string().max(3071) })
 const namedWithPassword = z.strictObject({ account: z.string().max(3071), password: z.string().min(1).max(1024) })
+const namedToLock = z.strictObject({ account: z.string().max(3071), reason: z.string().max(500).regex(PLAIN_LINE).optional() })
+const namedToEnd = z.strictObject({ account: z.string().max(3071), end: z.boolean() })
 const added = namedWithPassword.extend({ reuse: z.boolean().optional() })
-const listed = z.strictObject({ domain: z.string().max(1023).optional() })
+const listed = z.strictObject({ domain: z.string().max(1023).optional(), locked: z.literal(true).optional() })
+
+export interface AccountSessionsOutput extends AccountOutput {
+  readonly sessions: readonly {
+    readonly since: string
+    readonly way: 'onion' | 'clearnet'
+    readonly on: 'client' | 'page'
+  }[]
+  readonly ended: boolean
+}
+export interface AccountExportOutput extends AccountOutput {
+  readonly document: string
+}
 
 /** The commands by which the operator makes, mends and removes accounts. */
-export function accountCommands(accounts: Accounts, registration: Registration): Extension {
+export function accountCommands(accounts: Accounts, life: AccountLife, registration: Registration): Extension {
   return {
     name: 'account-commands',
     implements: [],
-    install: (host) => ({ commands: commands(accounts, registration, host) }),
+    install: (host) => ({ commands: commands(accounts, life, registration, host) }),
   }
 }
 
-function commands(accounts: Accounts, registration: Registration, host: Host): CommandRoute[] {
+function commands(accounts: Accounts, life: AccountLife, registration: Registration, host: Host): CommandRoute[] {
   const existing = (text: string): Jid => {
     const account = accountOf(text, host.domains)
     if (!host.accounts.exists(account)) throw new CommandError('refused', `there is no account ${account.toString()}`)
@@ -63,9 +80,8 @@ function commands(accounts: Accounts, registration: Registration, host: Host): C
         const { account: text, password } = read(namedWithPassword, input)
         const account = existing(text)
         const notices = passwordNotices(registration, password, account, domainOf(account.domain, host.domains))
-        await accepted(accounts.setPassword(account, password))
         // Whoever knew the old one must not stay for having come before.
-        endSessions(host, account)
+        await accepted(life.changePassword(account, password, { ending: true }))
         return { account: account.toString(), ...notices.length > 0 ? { notices } : {} }
       },
     },
@@ -73,17 +89,56 @@ function commands(accounts: Accounts, registration: Registration, host: Host): C
       name: 'account delete',
       async run(input): Promise<AccountOutput> {
         const account = existing(read(named, input).account)
-        endSessions(host, account)
-        await accepted(accounts.delete(account))
+        life.remove(account)
         return { account: account.toString() }
+      },
+    },
+    {
+      name: 'account lock',
+      async run(input): Promise<AccountOutput> {
+        const { account: text, reason = '' } = read(namedToLock, input)
+        const account = existing(text)
+        await life.lock(account, reason)
+        return { account: account.toString() }
+      },
+    },
+    {
+      name: 'account unlock',
+      async run(input): Promise<AccountOutput> {
+        const account = existing(read(named, input).account)
+        await life.unlock(account)
+        return { account: account.toString() }
+      },
+    },
+    {
+      name: 'account sessions',
+      ofRunningServer: true,
+      async run(input): Promise<AccountSessionsOutput> {
+        const { account: text, end } = read(namedToEnd, input)
+        const account = existing(text)
+        const way = (onion: boolean) => onion ? 'onion' : 'clearnet'
+        const sessions = [
+          ...life.sessions(account).map(({ since, onion }) => ({ since, way: way(onion), on: 'client' } as const)),
+          ...life.signIns.of(account).map(({ since, onion }) => ({ since, way: way(onion), on: 'page' } as const)),
+        ]
+        if (end) await life.endSessions(account)
+        return { account: account.toString(), sessions, ended: end }
+      },
+    },
+    {
+      name: 'account export',
+      run(input): AccountExportOutput {
+        const account = existing(read(named, input).account)
+        return { account: account.toString(), document: life.document(account) }
       },
     },
     {
       name: 'account list',
       run(input): AccountListOutput {
-        const { domain } = read(listed, input)
+        const { domain, locked = false } = read(listed, input)
         const domains = domain === undefined ? host.domains.all() : [domainOf(domain, host.domains)]
-        return { accounts: domains.flatMap(({ name }) => accounts.list(name).map((account) => account.toString())) }
+        const all = domains.flatMap(({ name }) => accounts.list(name))
+        return { accounts: all.filter((account) => !locked || accounts.isLocked(account)).map(String) }
       },
     },
   ]
@@ -135,10 +190,6 @@ export function nameNotices(objections: readonly NameObjection[], reuse: boolean
 /** The operator chooses, and is told. */
 function passwordNotices(registration: Registration, password: string, { local: name }: Jid, domain: ServedDomain): string[] {
   return registration.objection(password, { name, domain }) === undefined ? [] : ['the password is easy to guess']
-}
-
-function endSessions(host: Host, account: Jid): void {
-  for (const session of [...host.sessions.of(account).values()]) session.end(new StreamError('not-authorized'))
 }
 
 function read<T>(shape: z.ZodType<T>, input: unknown): T {

@@ -4,6 +4,7 @@ import { configLocation } from '../config/location.ts'
 import type { Config } from '../config/schema.ts'
 import { CommandError } from '../routing/command-error.ts'
 import type { AccountListOutput, AccountOutput } from './account.ts'
+import { accountLifeCommandLine } from './account-life.ts'
 import { backupCommandLine } from './backup.ts'
 import { addAccounts } from './bulk.ts'
 import { certificateLines } from './certificate-report.ts'
@@ -127,14 +128,16 @@ export function commandLine(program: Program): Command {
   account.command('list')
     .description('the accounts, one a line')
     .option('-d, --domain <domain>', 'of this domain only')
-    .action(({ domain }: { domain?: string }) => operate(async (operator) => {
-      const input = domain === undefined ? {} : { domain }
+    .option('--locked', 'only those that are locked')
+    .action((input: { domain?: string, locked?: true }) => operate(async (operator) => {
       const { accounts } = await operator.run('account list', input) as AccountListOutput
       for (const one of accounts) print(one)
     }))
+  accountLifeCommandLine(account, { operate, cwd: program.cwd, print })
 
   registrationCommandLine(root.command('registration').description('who may make an account'), { operate, print })
   inviteCommandLine(root.command('invite').description('invitations'), { operate, print, colors: program.output.isTTY === true })
+
 
   root.command('onion').description('onion services')
     .command('show')

@@ -1,6 +1,6 @@
 import { connect, type Socket } from 'node:net'
 import { CommandError } from '../routing/command-error.ts'
-import { Lines, readAnswer, requestLine } from './control-protocol.ts'
+import { Lines, LONGEST_ANSWER, readAnswer, requestLine } from './control-protocol.ts'
 
 /** Carries out commands: in the running server, or on the database alone where none runs. */
 export interface Operator {
@@ -23,7 +23,7 @@ export class ControlClient implements Operator {
 
   private constructor(socket: Socket) {
     this.#socket = socket
-    const lines = new Lines()
+    const lines = new Lines(LONGEST_ANSWER)
     socket.on('data', (bytes) => {
       if (!lines.add(bytes)) this.#end('the server sent too long an answer')
       for (let line = lines.next(); line !== undefined; line = lines.next()) this.#receive(line)

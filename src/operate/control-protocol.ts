@@ -8,8 +8,10 @@ export function controlPath(config: Config): string {
   return join(runtimeDirectory(config), 'control.sock')
 }
 
-/** In bytes: one request or answer. */
+/** In bytes: one request. */
 export const LONGEST_LINE = 1024 * 1024
+/** In bytes: one answer; all that is held of one account is the longest. */
+export const LONGEST_ANSWER = 64 * 1024 * 1024
 
 /** One line of JSON to the server. */
 export interface Request {
@@ -29,17 +31,22 @@ export interface Refusal {
   readonly code: CommandErrorCode
 }
 
-/** Cuts a stream of bytes into lines, each at most LONGEST_LINE long. */
+/** Cuts a stream of bytes into lines, each at most so many bytes long. */
 export class Lines {
+  readonly #longest: number
   readonly #ready: string[] = []
   #rest: Buffer[] = []
   #length = 0
+
+  constructor(longest: number) {
+    this.#longest = longest
+  }
 
   /** False where a line is too long: nothing more can be read then. */
   add(bytes: Buffer): boolean {
     let start = 0
     for (let end = bytes.indexOf(0x0a); end >= 0; end = bytes.indexOf(0x0a, start)) {
-      if (this.#length + end - start > LONGEST_LINE) return false
+      if (this.#length + end - start > this.#longest) return false
       this.#ready.push(Buffer.concat([...this.#rest, bytes.subarray(start, end)]).toString('utf8'))
       this.#rest = []
       this.#length = 0
@@ -47,7 +54,7 @@ export class Lines {
     }
     this.#rest.push(bytes.subarray(start))
     this.#length += bytes.length - start
-    return this.#length <= LONGEST_LINE
+    return this.#length <= this.#longest
   }
 
   next(): string | undefined {

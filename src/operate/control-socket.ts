@@ -6,7 +6,7 @@ import { ListenError } from '../net/listener.ts'
 import { CommandError } from '../routing/command-error.ts'
 import type { CommandRoute } from '../routing/extension.ts'
 import { randomIdentifier } from '../xmpp/identifiers.ts'
-import { answerLine, Lines, readRequest, type Request } from './control-protocol.ts'
+import { answerLine, Lines, LONGEST_LINE, readRequest, type Request } from './control-protocol.ts'
 
 const MAXIMUM_CONNECTIONS = 16
 /** Commands of one connection that run at a time; further ones wait unread in the socket. */
@@ -62,7 +62,7 @@ export class ControlSocket implements Lifetime {
     socket.on('close', () => this.#sockets.delete(socket))
     socket.on('error', () => socket.destroy())
     let running = 0
-    const lines = new Lines()
+    const lines = new Lines(LONGEST_LINE)
     const pump = (): void => {
       while (running < MAXIMUM_RUNNING) {
         const line = lines.next()

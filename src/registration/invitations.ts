@@ -126,6 +126,11 @@ export class Invitations {
     this.#database.statement('DELETE FROM invite WHERE domain = ? AND inviter = ?').run(domain.label, inviter.local)
   }
 
+  /** What an account invited by, as it lies on disk. */
+  stored(domain: ServedDomain, inviter: Jid): readonly unknown[] {
+    return this.#database.statement('SELECT * FROM invite WHERE domain = ? AND inviter = ? ORDER BY expires').all(domain.label, inviter.local)
+  }
+
   /** Removes what has expired: an invitation says who invited. */
   sweep(): Promise<void> {
     return this.#database.write(() => this.#forgetOld())

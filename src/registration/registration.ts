@@ -218,8 +218,7 @@ export class Registration implements RegistrationOffice {
         },
         exported: (account) => {
           const domain = host.domains.get(account.domain)
-          const own = domain === undefined ? [] : this.invitations.of(domain, account)
-          return { invite: own.map(({ expires, name, uses, created }) => ({ expires, name, uses, created })) }
+          return { invite: domain === undefined ? [] : this.invitations.stored(domain, account) }
         },
       },
       seals: { resealed: (_old, next) => this.names.reseal(next) },

@@ -73,8 +73,11 @@ export interface Iq {
   readonly session: Session | undefined
 }
 
+/** The handler has answered already: something had to follow the answer. */
+export const ANSWERED = Symbol('answered')
+
 /** The result's one child element, EMPTY, or a refusal. A promise is allowed here and nowhere else on a stanza's way. */
-export type IqAnswer = Element | typeof EMPTY | StanzaError
+export type IqAnswer = Element | typeof EMPTY | typeof ANSWERED | StanzaError
 
 /** Which requests a handler answers; no two extensions own the same. */
 export interface IqRoute {
@@ -129,12 +132,17 @@ export interface SessionHooks {
 /** What befalls an account. */
 export interface AccountHooks {
   created?(account: Jid): void
-  /** Everything the extension holds of the account goes, inside the caller's transaction. */
-  deleted?(account: Jid): void
+  /**
+   * Everything the extension holds of the account goes, inside the caller's transaction. What it returns is called once
+   * that is on disk, while who had the account is not told yet.
+   */
+  deleted?(account: Jid): (() => void) | undefined
   /** It has another password: what else opens the account goes, inside the caller's transaction. */
   passwordChanged?(account: Jid): void
-  /** All that is stored of the account, as JSON values by table; a person may ask for it. */
+  /** All that is stored of the account, every row of every table, as JSON values by table; a person may ask for it. */
   exported?(account: Jid): Readonly<Record<string, unknown>>
+  /** As much of it as another server can take over: children of `user` in the format of XEP-0227. */
+  portable?(account: Jid): readonly Element[]
 }
 
 /** For what an extension keeps sealed under the storage key (`Host.key`). */
@@ -275,11 +283,21 @@ export interface StanzaRouter {
   bounce(envelope: Envelope, error: StanzaError): void
 }
 
+/** A MUST that touches a server: a test's title begins with `clause`, one for each that names the same. */
+export interface Clause {
+  /** e.g. 'XEP-0198 §5' */
+  readonly clause: string
+  /** What it wants, in short. */
+  readonly text: string
+}
+
 /** A part of the server: what it is, as data, and `install`, which says what it does. */
 export interface Extension {
   /** Also the owner's name of its migrations in the database: never renamed. */
   readonly name: string
   readonly implements: readonly Implementation[]
+  /** What its specifications demand of a server. */
+  readonly clauses?: readonly Clause[]
   /** disco#info features of a served domain, and of an account's bare JID. */
   readonly features?: { readonly server?: readonly string[]; readonly account?: readonly string[] }
   /** disco#info forms of a served domain (XEP-0128), from what is configured: what is told is what is done. */

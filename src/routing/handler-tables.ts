@@ -115,21 +115,23 @@ export class HandlerTables {
       for (const { hooks } of this.#accountHooks) hooks.created?.(account)
     },
     /** Throws where one of them does: the caller's transaction must not keep a half-deleted account. */
-    deleted: (account: Jid): void => {
-      for (const { hooks } of this.#accountHooks) hooks.deleted?.(account)
+    deleted: (account: Jid): (() => void) => {
+      const afterwards = this.#accountHooks.map(({ owner, hooks }) => ({ owner, call: hooks.deleted?.(account) }))
+      return () => this.#afterDeletion(afterwards)
     },
     passwordChanged: (account: Jid): void => {
       for (const { hooks } of this.#accountHooks) hooks.passwordChanged?.(account)
     },
     /** By extension, then by table. */
-    exported: (account: Jid): Readonly<Record<string, unknown>> => {
-      const all: Record<string, unknown> = {}
+    exported: (account: Jid): Readonly<Record<string, object>> => {
+      const all: Record<string, object> = {}
       for (const { owner, hooks } of this.#accountHooks) {
         const exported = hooks.exported?.(account)
         if (exported !== undefined) all[owner] = exported
       }
       return all
     },
+    portable: (account: Jid): readonly Element[] => this.#accountHooks.flatMap(({ hooks }) => hooks.portable?.(account) ?? []),
   } as const satisfies Required<AccountHooks>
 
   /** Throws where one of them does: a key must not change for some alone. */
@@ -142,6 +144,16 @@ export class HandlerTables {
   readonly servers: Required<ServerHooks> = {
     lost: (local, remote) => this.#tellOfServer('lost', local, remote),
     found: (local, remote) => this.#tellOfServer('found', local, remote),
+  }
+
+  #afterDeletion(calls: readonly { readonly owner: string; readonly call: (() => void) | undefined }[]): void {
+    for (const { owner, call } of calls) {
+      try {
+        call?.()
+      } catch (cause) {
+        this.#log.error('account.hook-failed', { part: owner }, cause)
+      }
+    }
   }
 
   #tellOfServer(event: keyof ServerHooks, local: string, remote: string): void {

@@ -12,6 +12,10 @@ export interface Session {
   readonly presence: Element | undefined
   /** The priority of that presence, -128..127 (RFC 6121 §4.7.2.3); 0 while there is none. */
   readonly priority: number
+  /** The day it was bound on, as '2025-01-31'. */
+  readonly since: string
+  /** Whether it comes by the onion; by which circuit or from where is nobody's business. */
+  readonly onion: boolean
   /** Called by im/presence.ts alone. */
   showPresence(presence: Element | undefined, priority: number): void
   /** Writes a stanza to the client; it keeps the order of calls. After the end it does nothing. */
@@ -20,11 +24,20 @@ export interface Session {
   end(error?: StreamError): void
 }
 
+/** A stream whose peer proved to be an account, and has no session yet. */
+export interface Arrival {
+  readonly account: Jid | undefined
+  readonly negotiating: boolean
+  fail(error: StreamError): void
+}
+
 const NONE: ReadonlyMap<string, Session> = new Map()
 
 /** Who is connected. c2s/session.ts alone adds and removes. */
 export class Sessions {
   readonly #accounts = new Map<string, Map<string, Session>>()
+  /** All streams of clients; c2s streams are not in this room's sight, so the doors give them. */
+  arrivals: () => Iterable<Arrival> = () => []
   #count = 0
 
   get count(): number {
@@ -57,6 +70,17 @@ export class Sessions {
   /** The connected resources of an account, by resourcepart, in the order in which they were bound. */
   of(account: Jid): ReadonlyMap<string, Session> {
     return this.#accounts.get(account.bare.toString()) ?? NONE
+  }
+
+  /**
+   * Ends whatever goes on in the account's name but `spared`: its sessions, and streams that may still bind one, as they
+   * proved before what would not be proof any more.
+   */
+  end(account: Jid, error: StreamError, spared?: Session): void {
+    for (const session of [...this.of(account).values()]) if (session !== spared) session.end(error)
+    for (const stream of [...this.arrivals()]) {
+      if (stream.negotiating && stream.account?.bare.equals(account.bare) === true) stream.fail(error)
+    }
   }
 
   *all(): IterableIterator<Session> {

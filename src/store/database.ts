@@ -35,6 +35,11 @@ export interface Database {
    * Works of one tick run in the order of the calls; they must be synchronous.
    */
   write<T>(work: () => T): Promise<T>
+  /**
+   * As `write`, but it is on disk when this returns, and throws what `write` rejects with: for what nothing may come
+   * between. What others wrote before in this tick comes first.
+   */
+  writeNow<T>(work: () => T): T
   /** Commits at once what `write` still holds. */
   flush(): void
   /**
@@ -141,6 +146,10 @@ class SqliteDatabase implements Database {
 
   write<T>(work: () => T): Promise<T> {
     return this.#writes.add(work)
+  }
+
+  writeNow<T>(work: () => T): T {
+    return this.#writes.addNow(work)
   }
 
   flush(): void {

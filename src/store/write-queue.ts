@@ -40,6 +40,21 @@ export class WriteQueue {
     })
   }
 
+  /** Commits it at once, after all that waits. @throws as `add` rejects */
+  addNow<T>(work: () => T): T {
+    if (!this.#target.isOpen()) throw new Error('the database is closed')
+    let outcome: { readonly result: T } | { readonly error: unknown } | undefined
+    this.#waiting.push({
+      run: () => {
+        const result = synchronous(work())
+        return () => { outcome = { result } }
+      },
+      refuse: (error) => { outcome = { error } },
+    })
+    this.flush()
+    return settled(outcome)
+  }
+
   /** Commits at once. Every failure goes to the promise of the work it belongs to. */
   flush(): void {
     if (this.#waiting.length === 0) return
@@ -75,6 +90,12 @@ export class WriteQueue {
     this.#target.execute('COMMIT')
     for (const resolve of settle) resolve()
   }
+}
+
+function settled<T>(outcome: { readonly result: T } | { readonly error: unknown } | undefined): T {
+  if (outcome === undefined) throw new Error('a work was neither written nor refused')
+  if ('error' in outcome) throw outcome.error
+  return outcome.result
 }
 
 /** An asynchronous work would go on after its transaction ended. */

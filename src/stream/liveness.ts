@@ -1,5 +1,6 @@
 import type { Clock, Timer } from '../clock.ts'
 import type { Lifetime } from '../lifetime.ts'
+import type { Jid } from '../xmpp/jid.ts'
 
 /** How often every stream's deadlines are looked at. One timer for all: a timer each would cost more than the streams. */
 const SWEEP_MILLISECONDS = 2000
@@ -9,6 +10,8 @@ export interface Watched {
   readonly connection: { readonly onion: boolean }
   /** Not yet known: who it is was not said, or not proved. */
   readonly negotiating: boolean
+  /** Who proved to be at the other end. */
+  readonly account: Jid | undefined
   /** Looks at its deadlines; `now` in milliseconds. */
   sweep(now: number): void
   fail(error: unknown): void

@@ -50,7 +50,8 @@ export const blocking: Extension = {
       account: {
         created: (account) => list.forget(account),
         deleted: (account) => list.clear(account),
-        exported: (account) => ({ blocked_jid: [...list.of(account)] }),
+        exported: (account) => ({ blocked_jid: list.stored(account) }),
+        portable: (account) => [element(NS_BLOCKING, 'blocklist', {}, ...[...list.of(account)].map(itemElement))],
       },
     }
   },
@@ -114,8 +115,14 @@ class BlockList {
     }
   }
 
+  /** As it lies on disk. */
+  stored(account: Jid): readonly unknown[] {
+    this.#database.flush()
+    return this.#database.statement('SELECT * FROM blocked_jid WHERE account = ? ORDER BY jid').all(account.toString())
+  }
+
   /** In memory the list stays in force: what the account says as it is deleted is not for those it blocked, either. */
-  clear(account: Jid): void {
+  clear(account: Jid): undefined {
     this.of(account)
     this.#database.statement('DELETE FROM blocked_jid WHERE account = ?').run(account.toString())
   }

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { Authenticator, bySide } from '../../src/auth/authenticator.ts'
+import type { Mechanisms } from '../../src/auth/mechanism.ts'
+import { Sides } from '../../src/auth/sides.ts'
 import { contextOf, makeParts } from './parts.ts'
 
 function authenticator(plain = true): Authenticator {
@@ -34,10 +36,10 @@ test('RFC 6120 §6.5.7: a mechanism that was not offered on this stream does not
 test('a flood of wrong passwords at an onion leaves a domain with a name its tries, and the other way around', () => {
   const asked: string[] = []
   let made = 0
-  const sides = bySide(() => {
+  const sides = bySide(new Sides((): Mechanisms => {
     const which = `the ${++made}.`
     return { mechanisms: ({ domain }) => { asked.push(`${which} ${domain}`); return [] }, start: (_name, { domain }) => { asked.push(`${which} ${domain}`); return undefined } }
-  })
+  }))
   const onion = `${'a'.repeat(56)}.onion`
   for (const domain of ['capulet.lit', onion, 'montague.lit']) {
     sides.mechanisms(contextOf({ domain }))

@@ -65,10 +65,8 @@ test('RFC 6120 §6.4.2: without initial response the client is asked for it, onc
 test('an account that is removed while the password is hashed does not open any more', async () => {
   const parts = await withRomeo()
   const end = say(parts, `\0romeo\0${PASSWORD}`)
-  const deleted = parts.accounts.delete(ROMEO)
-  parts.database.flush()
+  parts.accounts.delete(ROMEO)
   assert.deepEqual(await end, { state: 'failure', condition: 'not-authorized' })
-  await deleted
 })
 
 test('where too much hashing waits, a login is told to come again, and that is no failed try', async () => {
@@ -104,4 +102,25 @@ test('a login by PLAIN brings verifiers of an older cost to the present one', as
   assert.match(argon2, /^\$argon2id\$v=19\$m=64,(p=1,t=2|t=2,p=1)\$/)
   assert.equal((await say(parts, `\0romeo\0${PASSWORD}`)).state, 'success')
   assert.equal(verifiers().argon2, argon2, 'once is enough')
+})
+
+test('RFC 6120 §6.5.1: an account that is locked is account-disabled to whoever has its password, and to nobody else', async () => {
+  const parts = await withRomeo({ settings: { attempts_per_account: 3 } })
+  await parts.accounts.lock(ROMEO, 'banished')
+  assert.deepEqual(await say(parts, '\0romeo\0wrong password'), { state: 'failure', condition: 'not-authorized' })
+  // The right one is no failed try.
+  for (let login = 0; login < 5; login++) assert.deepEqual(await say(parts, `\0romeo\0${PASSWORD}`), { state: 'failure', condition: 'account-disabled' })
+  const again = makeParts({ database: parts.database, key: parts.key })
+  assert.deepEqual(await say(again, `\0romeo\0${PASSWORD}`), { state: 'failure', condition: 'account-disabled' })
+  await parts.accounts.unlock(ROMEO)
+  assert.equal((await say(parts, `\0romeo\0${PASSWORD}`)).state, 'success')
+})
+
+test('an account that is locked while the password is hashed does not open any more', async () => {
+  const parts = await withRomeo()
+  const end = say(parts, `\0romeo\0${PASSWORD}`)
+  const locked = parts.accounts.lock(ROMEO, '')
+  parts.database.flush()
+  await locked
+  assert.deepEqual(await end, { state: 'failure', condition: 'account-disabled' })
 })

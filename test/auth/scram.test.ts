@@ -68,7 +68,7 @@ for (const { title, hash, salt, serverNonce, first, serverFirst, final, serverFi
     const claims: Claims = {
       revision: 0,
       claim: () => ({
-        name: 'user', address: jid('user@montague.lit'), exists: true,
+        name: 'user', address: jid('user@montague.lit'), exists: true, locked: false,
         verifiers: { argon2: '', scram: { 'SHA-1': verifier, 'SHA-256': verifier, 'SHA-512': verifier } },
       }),
       renew: () => undefined,
@@ -281,4 +281,22 @@ test('an account removed or given another password between two steps does not op
     await change()
     refused(step(exchange, message), 'not-authorized')
   }
+})
+
+test('RFC 6120 §6.5.1: an account that is locked is account-disabled once the proof is right, and shows nothing before', async () => {
+  const parts = await withRomeo()
+  const scram = mechanism(parts, 'SHA-256')
+  const before = challenge(step(scram.start(contextOf()), new ScramClient('SHA-256', 'romeo', PASSWORD).first())).toString()
+  const halfway = scram.start(contextOf())
+  const client = new ScramClient('SHA-256', 'romeo', PASSWORD)
+  const { message } = client.final(challenge(step(halfway, client.first())))
+  await parts.accounts.lock(ROMEO, 'banished')
+  refused(step(halfway, message), 'account-disabled')
+  const salt = (text: string): string => /,s=[^,]+,i=\d+/.exec(text)?.[0] ?? 'none'
+  assert.equal(salt(challenge(step(scram.start(contextOf()), client.first())).toString()), salt(before))
+  const end = (password: string): SaslStep => login(scram, new ScramClient('SHA-256', 'romeo', password), contextOf()).end
+  refused(end('wrong password'), 'not-authorized')
+  refused(end(PASSWORD), 'account-disabled')
+  await parts.accounts.unlock(ROMEO)
+  assert.equal(end(PASSWORD).state, 'success')
 })

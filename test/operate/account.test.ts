@@ -7,7 +7,7 @@ import { systemClock } from '../../src/clock.ts'
 import { loadConfig } from '../../src/config/load.ts'
 import { openHouse, type House } from '../../src/house.ts'
 import { createLog } from '../../src/log.ts'
-import { accountOf } from '../../src/operate/account.ts'
+import { accountOf, type AccountExportOutput } from '../../src/operate/account.ts'
 import { onionCommands, type OnionOutput } from '../../src/operate/onion.ts'
 import { ServedDomains } from '../../src/routing/domains.ts'
 import type { Session } from '../../src/routing/sessions.ts'
@@ -45,7 +45,7 @@ describe('the operator\'s commands', () => {
     rmSync(folder, { recursive: true })
   })
   beforeEach(async () => {
-    for (const { name } of house.domains.all()) for (const account of house.accounts.list(name)) await house.accounts.delete(account)
+    for (const { name } of house.domains.all()) for (const account of house.accounts.list(name)) house.accounts.delete(account)
   })
 
   /** A bound resource that remembers how it was ended. */
@@ -53,7 +53,7 @@ describe('the operator\'s commands', () => {
     const ended: (StreamError | undefined)[] = []
     const full = jid(address)
     const session: Session = {
-      jid: full, account: full.bare, presence: undefined, priority: 0, showPresence() {}, send() {},
+      jid: full, account: full.bare, presence: undefined, priority: 0, since: '1999-01-04', onion: true, showPresence() {}, send() {},
       end(error) {
         ended.push(error)
         house.sessions.remove(session)
@@ -121,6 +121,23 @@ describe('the operator\'s commands', () => {
         return true
       })
     }
+  })
+
+  test('a lock needs an account and a line of plain text, and those that are locked are listed', async () => {
+    for (const name of ['juliet', 'romeo']) await house.accounts.create(jid(`${name}@capulet.lit`), 'wherefore')
+    const { ended } = connect('juliet@capulet.lit/balcony')
+    assert.deepEqual(await run('account lock', { account: 'juliet@capulet.lit', reason: 'a quarrel' }), { account: 'juliet@capulet.lit' })
+    assert.deepEqual(ended.map((error) => error?.condition), ['not-authorized'])
+    assert.deepEqual(await run('account list', { locked: true }), { accounts: ['juliet@capulet.lit'] })
+    assert.match((await run('account export', { account: 'juliet@capulet.lit' }) as AccountExportOutput).document, /a quarrel/)
+    for (const [command, input] of [
+      ['account lock', { account: 'nobody@capulet.lit' }], ['account unlock', { account: 'nobody@capulet.lit' }],
+      ['account sessions', { account: 'nobody@capulet.lit', end: false }], ['account export', { account: 'nobody@capulet.lit' }],
+      ['account lock', { account: 'juliet@capulet.lit', reason: 'two\nlines' }], ['account lock', { account: 'juliet@capulet.lit', reason: 'x'.repeat(501) }],
+      ['account sessions', { account: 'juliet@capulet.lit' }], ['account unlock', {}],
+    ] as const) await assert.rejects(run(command, input), { name: 'CommandError' }, `${command} ${JSON.stringify(input)}`)
+    await run('account unlock', { account: 'juliet@capulet.lit' })
+    assert.deepEqual(await run('account list', { locked: true }), { accounts: [] })
   })
 
   test('with another password, or without its account, no session goes on', async () => {

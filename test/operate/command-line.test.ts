@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { PassThrough } from 'node:stream'
@@ -47,6 +47,8 @@ async function type(args: readonly string[], { typed = [], isTTY = false, enviro
       run: async (command, given) => {
         commands.push([command, given])
         if (command === 'account list') return { accounts: ['juliet@capulet.lit', 'nurse@capulet.lit'] }
+        if (command === 'account sessions') return { sessions: [{ since: '2025-01-31', way: 'onion', on: 'client' }], ended: (given as { end: boolean }).end }
+        if (command === 'account export') return { account: 'juliet@capulet.lit', document: '<server-data/>\n' }
         if (command === 'domain list') return { rulings: [{ domain: '*', ruling: 'block' }, { domain: 'montague.lit', ruling: 'allow' }] }
         if (command.startsWith('domain ')) return given
         if (command === 'onion show') return { services: [] }
@@ -97,6 +99,27 @@ describe('the command line', () => {
     assert.deepEqual((await type(['start'], { environment: { SOTTO_CONFIG: 'named.toml' } })).started, ['named.toml'])
     const gone = await type(['start', '--config', 'gone.toml'])
     assert.deepEqual([gone.exit, gone.started], ['config', []])
+  })
+
+  test('an account is locked with a reason or without, unlocked, and its sessions are shown and ended', async () => {
+    const lock = await type(['account', 'lock', 'juliet', '--reason', 'a quarrel'])
+    assert.deepEqual([lock.commands, lock.stdout], [[['account lock', { account: 'juliet', reason: 'a quarrel' }]], 'Locked juliet@capulet.lit\n'])
+    assert.deepEqual((await type(['account', 'lock', 'juliet'])).commands, [['account lock', { account: 'juliet' }]])
+    assert.equal((await type(['account', 'unlock', 'juliet'])).stdout, 'Unlocked juliet@capulet.lit\n')
+    assert.equal((await type(['account', 'sessions', 'juliet'])).stdout, 'client since 2025-01-31, by the onion\n1 in all\n')
+    assert.equal((await type(['account', 'sessions', 'juliet', '--end'])).stdout, 'client since 2025-01-31, by the onion\nEnded 1\n')
+    assert.deepEqual((await type(['account', 'list', '--locked'])).commands, [['account list', { locked: true }]])
+    for (const args of [['lock'], ['unlock'], ['sessions'], ['export'], ['lock', 'juliet', 'a quarrel']]) assert.equal((await type(['account', ...args])).exit, 'usage')
+  })
+
+  test('XEP-0227 §6: an export is on stdout, or in a new file that its owner alone can read', async () => {
+    assert.equal((await type(['account', 'export', 'juliet'])).stdout, '<server-data/>\n')
+    const outcome = await type(['account', 'export', 'juliet', 'juliet.xml'])
+    assert.match(outcome.stdout, /^Wrote what is held of juliet@capulet\.lit into juliet\.xml/)
+    assert.equal(readFileSync(join(folder, 'juliet.xml'), 'utf8'), '<server-data/>\n')
+    assert.equal(statSync(join(folder, 'juliet.xml')).mode & 0o777, 0o600)
+    const again = await type(['account', 'export', 'juliet', 'juliet.xml'])
+    assert.deepEqual([again.exit, /is there already/.test(again.stderr)], ['data', true])
   })
 
   test('domains are blocked, allowed and forgotten, several at once, and listed', async () => {

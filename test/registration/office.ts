@@ -73,7 +73,7 @@ export class Office {
     const heard: Element[] = []
     const full = jid(address)
     const session: Session = {
-      jid: full, account: full.bare, presence: element(NS_CLIENT, 'presence'), priority: 0, showPresence() {}, send: (stanza) => { heard.push(stanza) }, end() {},
+      jid: full, account: full.bare, presence: element(NS_CLIENT, 'presence'), priority: 0, since: '1999-01-04', onion: true, showPresence() {}, send: (stanza) => { heard.push(stanza) }, end() {},
     }
     this.house.sessions.add(session)
     this.house.installation.tables.session.bound(session)
