@@ -66,6 +66,7 @@ a:hover { text-decoration-thickness: 2px; }
 .mark .quiet { font: italic 700 1.5rem/1 var(--serif); color: var(--accent); }
 .mark .name { font-weight: 600; letter-spacing: -.005em; }
 nav ul { display: flex; flex-wrap: wrap; gap: .25rem 1.35rem; margin: 0; padding: 0; list-style: none; font-size: .9375rem; }
+nav li { margin: 0; }
 nav a { display: inline-block; padding: .3rem 0; color: var(--soft); text-decoration: none; border-bottom: 2px solid transparent; }
 nav a:hover { color: var(--ink); }
 nav a[aria-current] { color: var(--ink); border-bottom-color: var(--accent); }
