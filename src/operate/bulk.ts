@@ -8,8 +8,8 @@ const AT_A_TIME = 4
 export interface BulkResult {
   /** Counted from 1, as in the input. */
   readonly line: number
-  /** The JID of the new account, or why there is none. */
-  readonly outcome: { readonly account: string } | { readonly refused: string }
+  /** The JID of the new account and what the operator may want to know of it, or why there is none. */
+  readonly outcome: AccountOutput | { readonly refused: string }
 }
 
 /**
@@ -39,7 +39,7 @@ async function addAccount(operator: Operator, line: number, text: string): Promi
   }
   try {
     const made = await operator.run('account add', { account, password }) as AccountOutput // what that command answers
-    return { line, outcome: { account: made.account } }
+    return { line, outcome: made }
   } catch (error) {
     return { line, outcome: { refused: error instanceof CommandError ? error.message : 'the server failed' } }
   }

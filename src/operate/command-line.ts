@@ -207,7 +207,7 @@ async function addAll({ keyboard, output }: Program, operator: Operator): Promis
   let refused = 0
   for await (const { line, outcome } of addAccounts(operator, linesOf(keyboard.input))) {
     if ('refused' in outcome) refused++
-    output.write(`line ${line}: ${'refused' in outcome ? outcome.refused : `made ${outcome.account}`}\n`)
+    output.write(`line ${line}: ${'refused' in outcome ? outcome.refused : `made ${[outcome.account, ...outcome.notices ?? []].join('; ')}`}\n`)
   }
   if (refused === 0) return
   throw new CommandError('refused', `${refused} ${refused === 1 ? 'line was' : 'lines were'} not carried out`)

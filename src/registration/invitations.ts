@@ -108,6 +108,11 @@ export class Invitations {
     }))
   }
 
+  /** Those of one account, without what would let anybody use them. */
+  of(domain: ServedDomain, inviter: Jid): ListedInvitation[] {
+    return this.list(domain).filter((one) => one.inviter?.local === inviter.local)
+  }
+
   /** False where there is no such invitation. */
   revoke(id: string): Promise<boolean> {
     return this.#database.write(() => {

@@ -141,6 +141,10 @@ describe('an account is asked for with an invitation', () => {
 
   test('with an account its invitations go', async () => {
     const { token } = await invite({ inviter: jid('juliet@capulet.lit') })
+    const exported = office.house.installation.tables.account.exported(jid('juliet@capulet.lit'))
+    const created = new Date(office.clock.now()).toISOString().slice(0, 10)
+    // The one by which Romeo came is used up.
+    assert.deepEqual(exported['registration'], { invite: [{ expires: office.clock.now() + 7 * DAY, name: undefined, uses: 1, created }] })
     await office.run('account delete', { account: 'juliet@capulet.lit' })
     assert.equal(office.house.registration.invitation(office.domain(), token), undefined)
   })

@@ -17,7 +17,7 @@ describe('who may make an account', () => {
     assert.deepEqual(await show(office), [
       { domain: 'capulet.lit', mode: 'open', wanted: 'open', source: 'configured' }, { domain: 'onion', mode: 'open', wanted: 'open', source: 'configured' },
     ])
-    await office.run('registration set', { mode: 'closed', domain: 'capulet.lit' })
+    for (const mode of ['invite', 'closed']) await office.run('registration set', { mode, domain: 'capulet.lit' })
     const application = { domain: office.domain(), peer: 'a', name: 'juliet', password: PASSWORD }
     await assert.rejects(office.house.registration.register(application), refused('closed'))
     assert.throws(() => office.house.registration.challenge(application), refused('closed'))
@@ -40,7 +40,7 @@ describe('who may make an account', () => {
   })
 
   test('in a flood an open domain asks for invitations for a while, and its operators are told once, and when it is over', async () => {
-    const office = await Office.open({ before: `operators = ["friar@capulet.lit", "friar@onion"]\n${FEW}` })
+    const office = await Office.open({ before: 'operators = ["friar@capulet.lit", "friar@onion"]\n[registration]\naccounts_per_domain = 3\naccounts = 3\n' })
     try {
       const { registration } = office.house
       const [friar, monk] = [office.login('friar@capulet.lit/cell'), office.login(`friar@${office.domain('onion').name}/cell`)]
