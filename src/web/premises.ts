@@ -7,6 +7,7 @@ import type { Log, LogLevel } from '../log.ts'
 import type { AccountLife } from '../registration/account-life.ts'
 import type { RegistrationOffice } from '../registration/application.ts'
 import type { FormTokens } from './form-token.ts'
+import type { HttpSettings } from './http-server.ts'
 import type { PageEnvironment } from './page.ts'
 import type { Texts } from './texts.ts'
 
@@ -19,6 +20,8 @@ export interface WebSettings {
   /** Is it this account's password? Of each side. */
   readonly passwords: Sides<PasswordCheck>
   readonly logState: () => LogState
+  /** Takes over whatever asks for another protocol (RFC 9110 §7.8), and answers it; without it that is not looked at. */
+  readonly upgrade?: HttpSettings['upgrade']
 }
 
 /** How much is logged at the moment. */

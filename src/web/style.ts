@@ -66,6 +66,7 @@ a:hover { text-decoration-thickness: 2px; }
 .mark .quiet { font: italic 700 1.5rem/1 var(--serif); color: var(--accent); }
 .mark .name { font-weight: 600; letter-spacing: -.005em; }
 nav ul { display: flex; flex-wrap: wrap; gap: .25rem 1.35rem; margin: 0; padding: 0; list-style: none; font-size: .9375rem; }
+nav li { margin: 0; }
 nav a { display: inline-block; padding: .3rem 0; color: var(--soft); text-decoration: none; border-bottom: 2px solid transparent; }
 nav a:hover { color: var(--ink); }
 nav a[aria-current] { color: var(--ink); border-bottom-color: var(--accent); }
@@ -83,7 +84,7 @@ li::marker { color: var(--accent); }
 hr { border: 0; border-top: 1px solid var(--line); margin: 2.5rem 0; }
 blockquote { margin: 0 0 1rem; padding-left: 1rem; border-left: 2px solid var(--accent); color: var(--soft); }
 code, .code { font-family: var(--mono); font-size: .9em; overflow-wrap: anywhere; }
-pre { overflow-x: auto; padding: 1rem; border: 1px solid var(--line); border-radius: .5rem; background: var(--raised); }
+pre { white-space: pre-wrap; overflow-wrap: anywhere; padding: 1rem; border: 1px solid var(--line); border-radius: .5rem; background: var(--raised); }
 .address { display: block; padding: .75rem 1rem; border: 1px solid var(--line); border-radius: .5rem; background: var(--raised); font: .9375rem/1.6 var(--mono); overflow-wrap: anywhere; user-select: all; }
 .print { font: .84rem/1.7 var(--mono); overflow-wrap: normal; }
 dl { margin: 0 0 1rem; }
@@ -149,11 +150,11 @@ input[aria-invalid] { border-color: var(--wrong); border-width: 2px; }
 .note > :last-child { margin-bottom: 0; }
 details { border-top: 1px solid var(--line); }
 .clients { margin: 0 0 1.25rem; border-bottom: 1px solid var(--line); }
-summary { display: flex; flex-wrap: wrap; align-items: baseline; gap: 0 .9rem; padding: .8rem 0; cursor: pointer; list-style: none; }
+summary { display: flex; align-items: baseline; gap: .9rem; padding: .8rem 0; cursor: pointer; list-style: none; }
 summary::-webkit-details-marker { display: none; }
 summary::before { content: ""; flex: none; width: .45rem; height: .45rem; border: solid var(--accent); border-width: 0 2px 2px 0; transform: rotate(-45deg); transition: transform .12s; }
 details[open] > summary::before { transform: rotate(45deg); }
-.client { font-weight: 600; }
+.client { margin-right: .5rem; font-weight: 600; }
 .systems { color: var(--soft); font-size: .9375rem; }
 .inside { padding: 0 0 .6rem 1.35rem; }
 fieldset { min-width: 0; }

@@ -48,6 +48,7 @@ export class Web {
         visits.set(request, visit)
         void listener(request, response).catch(() => response.destroy())
       },
+      ...settings.upgrade === undefined ? {} : { upgrade: settings.upgrade },
     })
   }
 

@@ -42,7 +42,7 @@ function overview(context: PageContext, premises: Premises, owner: Owner): Respo
   const { created, rows } = premises.accounts.summary(owner.account)
   return show(context, { title: 'Your account', place: '/account', main: html`
 <h1>${local}</h1>
-<p class="lead">You are signed in. After ${IDLE_MILLISECONDS / 60_000} minutes without a click you are not any more.</p>
+<p class="lead">You are signed in, until you sign out or click nothing for ${IDLE_MILLISECONDS / 60_000} minutes.</p>
 <form method="post" action="/sign-out" class="inline"><input type="hidden" name="token" value="${ownToken(premises, context, SIGN_OUT, owner)}">
 <button type="submit" class="second">Sign out</button></form>
 <h2 id="held">What is kept of you</h2>
@@ -50,7 +50,7 @@ function overview(context: PageContext, premises: Premises, owner: Owner): Respo
 ${fact('Address', html`<code>${local}@${domain}</code>`)}
 ${fact('Made on', created)}
 ${fact('Password', 'Only what it takes to check it, sealed under a key that is not in the database.')}
-${[...rows].filter(([table]) => table !== 'account').map(([table, count]) => fact(...heldOf(table, count)))}
+${heldOf(rows)}
 </dl>
 <p>No message, no time of a login and no address that you came from is among it. The file has all of it, word by word; it names
 your contacts, so keep it as you keep your letters. Other servers can take your contacts over from it (XEP-0227).</p>
@@ -59,22 +59,26 @@ your contacts, so keep it as you keep your letters. Other servers can take your 
 <h2 id="sessions">Who is there in your name</h2>
 ${sessions(context, premises, owner)}
 <h2 id="changes">Changes</h2>
-<ul class="plain">
+<ul>
 <li><a href="/account/password">Change the password</a></li>
 <li><a href="/account/delete">Delete the account</a></li>
 </ul>` })
 }
 
-/** What rows of a table are to whoever owns them; a table that is not known here is called what it is called. */
-function heldOf(table: string, count: number): readonly [string, Content] {
-  switch (table) {
-    case 'roster_item': return ['Contacts', `${count}, with the names and groups that you gave them`]
-    case 'roster_version': return ['Contact list', count === 0 ? 'never changed' : 'when it was changed last, so that clients need not fetch it again']
-    case 'blocked_jid': return ['Blocked', `${count}`]
-    case 'invite': return ['Invitations', `${count}, by you`]
-    case 'token': return ['Tokens', `${count}, by which clients log in without the password for a while, sealed`]
-    default: return [table, `${count}`]
-  }
+/** What rows of a table are to whoever owns them, in the order in which they are told. */
+const HELD = new Map<string, readonly [term: string, described: (count: number) => string]>([
+  ['roster_item', ['Contacts', (count) => `${count}, with the names and groups that you gave them`]],
+  ['roster_version', ['Contact list', () => 'When it was changed last, so that clients need not fetch it again']],
+  ['blocked_jid', ['Blocked', (count) => `${count}, whom you do not want to hear`]],
+  ['invite', ['Invitations', (count) => `${count}, by you`]],
+  ['token', ['Tokens', (count) => `${count}, by which clients log in without the password for a while; sealed`]],
+])
+
+/** A table that is not known here is called what it is called. */
+function heldOf(rows: ReadonlyMap<string, number>): readonly Markup[] {
+  const known = [...HELD].map(([table, [term, described]]) => ({ term, count: rows.get(table) ?? 0, described }))
+  const others = [...rows].filter(([table]) => table !== 'account' && !HELD.has(table)).map(([term, count]) => ({ term, count, described: String }))
+  return [...known, ...others].filter(({ count }) => count > 0).map(({ term, count, described }) => fact(term, described(count)))
 }
 
 function fact(term: string, description: Content): Markup {
