@@ -4,7 +4,7 @@ import type { Log } from '../log.ts'
 import type { CopyFailure, CopyLedger } from './copy-ledger.ts'
 import { CopyError, type CopyTarget, type Watch } from './copy-target.ts'
 import { copyAll, type Original } from './copying.ts'
-import { madeAt, type Rotation } from './vault.ts'
+import { inOrder, madeAt, type Rotation } from './vault.ts'
 import { unlessAborted } from './watched.ts'
 
 export interface CopyPlaceParts {
@@ -45,6 +45,8 @@ const LONGEST_WAIT_MILLISECONDS = 60 * MINUTE
 const PROOF_MILLISECONDS = 7 * 24 * 60 * MINUTE
 /** Whoever gives a byte a minute does not keep a round for ever. */
 const LONGEST_ROUND_MILLISECONDS = 24 * 60 * MINUTE
+/** How finely silence is measured. */
+const PULSE_TICKS = 4
 /** A server that was off for long makes a backup and copies it before it rings. */
 const GRACE_MILLISECONDS = 15 * MINUTE
 
@@ -63,11 +65,11 @@ export class CopyPlace {
   }
 
   get state(): CopyState {
-    const { target: { place }, ledger } = this.#parts
-    const proven = [...ledger.proven(place)].flatMap(([name, { at }]) => {
+    const { target: { place }, ledger, clock } = this.#parts
+    const proven = inOrder([...ledger.proven(place)].flatMap(([name, { at }]) => {
       const made = madeAt(name)
       return made === undefined ? [] : [{ name, made, proven: at }]
-    }).sort((one, other) => one.made - other.made)
+    }), clock.now())
     return {
       place, newest: proven.at(-1), count: proven.length, failure: ledger.failure(place),
       isOverdue: this.#age >= this.#parts.alarmAfter, isBusy: this.#round !== undefined,
@@ -95,11 +97,12 @@ export class CopyPlace {
     await this.#round?.done
   }
 
-  /** Since the newest proven copy was made, or since there could have been one. */
+  /** Since the newest proven copy was made, or since there could have been one. One of the future is of unknown age. */
   get #age(): number {
     const { target: { place }, ledger, clock } = this.#parts
-    const newest = Math.max(...[...ledger.proven(place).keys()].map((name) => madeAt(name) ?? 0), ledger.since(place) ?? clock.now())
-    return clock.now() - newest
+    const now = clock.now()
+    const times = [...[...ledger.proven(place).keys()].map((name) => madeAt(name) ?? 0), ledger.since(place) ?? now].filter((time) => time <= now)
+    return times.length === 0 ? 0 : now - Math.max(...times)
   }
 
   #plan(milliseconds: number): void {
@@ -161,7 +164,7 @@ export class CopyPlace {
     try {
       await copyAll({
         session, originals: originals(), rotation, proven: ledger.proven(place),
-        stale: clock.now() - PROOF_MILLISECONDS,
+        now: clock.now(), stale: clock.now() - PROOF_MILLISECONDS,
         prove: (name, { bytes, sha256 }) => {
           watch.signal.throwIfAborted()
           ledger.prove(place, name, { at: clock.now(), bytes, sha256 })
@@ -180,7 +183,8 @@ export class CopyPlace {
 
   #watch(milliseconds: number): void {
     this.#alarm = this.#parts.clock.after(milliseconds, () => {
-      const { index, alarmAfter, log } = this.#parts
+      const { target: { place }, index, alarmAfter, ledger, clock, log } = this.#parts
+      ledger.amend(place, clock.now())
       const age = this.#age
       const { isOverdue, failure } = this.state
       if (isOverdue) log.error('backup.copy-overdue', { index, milliseconds: age, condition: failure?.condition ?? 'none' })
@@ -189,35 +193,33 @@ export class CopyPlace {
   }
 }
 
-/** Calls when nothing has moved for too long, without a timer for each byte. */
+/** Calls when nothing has moved for too long, without a timer for each byte, and whatever the clock shows meanwhile. */
 class Pulse {
-  readonly #patience: number
+  readonly #tick: number
   readonly #clock: Clock
   readonly #dead: () => void
-  #last: number
+  #silent = 0
   #timer: Timer
 
   constructor(patience: number, clock: Clock, dead: () => void) {
-    this.#patience = patience
+    this.#tick = patience / PULSE_TICKS
     this.#clock = clock
     this.#dead = dead
-    this.#last = clock.now()
-    this.#timer = this.#listen(patience)
+    this.#timer = this.#listen()
   }
 
   moved(): void {
-    this.#last = this.#clock.now()
+    this.#silent = 0
   }
 
   end(): void {
     this.#timer.cancel()
   }
 
-  #listen(milliseconds: number): Timer {
-    return this.#clock.after(milliseconds, () => {
-      const silent = this.#clock.now() - this.#last
-      if (silent >= this.#patience) this.#dead()
-      else this.#timer = this.#listen(Math.min(this.#patience, this.#patience - silent))
+  #listen(): Timer {
+    return this.#clock.after(this.#tick, () => {
+      if (++this.#silent >= PULSE_TICKS) this.#dead()
+      else this.#timer = this.#listen()
     })
   }
 }

@@ -173,7 +173,7 @@ describe('SIGKILL', { timeout: 240_000 }, () => {
     const names = readdirSync(place.path('data', 'backups'))
     for (const name of names.filter((one) => one.endsWith('.age'))) {
       const folder = Place.make(t).folder
-      await unpack(place.path('data', 'backups', name), identitiesIn(place.key), folder)
+      await unpack({ file: place.path('data', 'backups', name), identities: identitiesIn(place.key) }, folder)
     }
     assert.deepEqual(names.filter((name) => !/\.age(\.json)?$/.test(name)), [])
   })
