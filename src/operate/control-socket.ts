@@ -5,6 +5,7 @@ import type { Log } from '../log.ts'
 import { ListenError } from '../net/listener.ts'
 import { CommandError } from '../routing/command-error.ts'
 import type { CommandRoute } from '../routing/extension.ts'
+import { StoreError } from '../store/store-error.ts'
 import { randomIdentifier } from '../xmpp/identifiers.ts'
 import { answerLine, Lines, readRequest, type Request } from './control-protocol.ts'
 
@@ -97,6 +98,7 @@ export class ControlSocket implements Lifetime {
       return answerLine(request.id, undefined, await command.run(request.input))
     } catch (error) {
       if (error instanceof CommandError) return answerLine(request?.id ?? '', error)
+      if (error instanceof StoreError) return answerLine(request?.id ?? '', new CommandError('unavailable', error.message))
       const id = randomIdentifier(6)
       this.#log.error('control.failed', { id }, error)
       const told = new CommandError('internal', `the server failed; its log says more under ${id}`)
