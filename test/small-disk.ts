@@ -37,7 +37,7 @@ export class SmallDisk {
     return new SmallDisk(folder, holder, isRoot)
   }
 
-  /** The disk as this process sees it. */
+  /** The disk as this process sees it: for files, but not for SQLite, which follows links by itself. */
   path(...names: readonly string[]): string {
     return join(`/proc/${this.#holder.pid}/root`, this.folder, ...names)
   }
@@ -49,27 +49,32 @@ export class SmallDisk {
   }
 
   /** Fills it to the last byte. */
-  fill(name = 'filler'): void {
-    const descriptor = openSync(this.path(name), 'a')
-    try {
-      for (let bytes = 1024 * 1024; bytes > 0;) {
-        try {
-          if (writeSync(descriptor, Buffer.alloc(bytes, 1)) < bytes) bytes = Math.floor(bytes / 2)
-        } catch {
-          bytes = Math.floor(bytes / 2)
-        }
-      }
-    } finally {
-      closeSync(descriptor)
-    }
+  fill(): void {
+    fill(this.path('filler'))
   }
 
-  free(name = 'filler'): void {
-    rmSync(this.path(name))
+  free(): void {
+    rmSync(this.path('filler'))
   }
 
   remount(mode: 'ro' | 'rw'): void {
     const [program, words] = this.argv('mount', '-o', `remount,${mode}`, this.folder)
     execFileSync(program, words)
+  }
+}
+
+/** Makes a file so large that nothing else has room beside it. */
+export function fill(file: string): void {
+  const descriptor = openSync(file, 'a')
+  try {
+    for (let bytes = 1024 * 1024; bytes > 0;) {
+      try {
+        if (writeSync(descriptor, Buffer.alloc(bytes, 1)) < bytes) bytes = Math.floor(bytes / 2)
+      } catch {
+        bytes = Math.floor(bytes / 2)
+      }
+    }
+  } finally {
+    closeSync(descriptor)
   }
 }

@@ -32,7 +32,7 @@ export async function seal(entries: readonly Entry[], recipients: readonly strin
   const archive = pack()
   const packed = packAll(archive, entries)
   packed.catch((error: unknown) => archive.destroy(error instanceof Error ? error : new Error('not packed')))
-  const sealed = await encrypter.encrypt(Readable.toWeb(Readable.from(archive)) as ReadableStream<Uint8Array>)
+  const sealed = await encrypter.encrypt(webStream(archive as unknown as AsyncIterable<Uint8Array>))
   const hash = createHash('sha256')
   let bytes = 0
   const count = counted('encrypt', entries.reduce((sum, entry) => sum + sizeOf(entry), 0), onProgress)
@@ -73,7 +73,7 @@ export async function unseal({ file, identities, onProgress, step = 'restore' }:
   let plain: ReadableStream<Uint8Array>
   try {
     for (const identity of identities) decrypter.addIdentity(identity)
-    plain = await decrypter.decrypt(Readable.toWeb(await opened(file, step, onProgress)) as ReadableStream<Uint8Array>)
+    plain = await decrypter.decrypt(webStream(await opened(file, step, onProgress)))
   } catch (cause) {
     throw systemFailure(file, cause) ?? new BackupError(file, 'cannot be decrypted with this identity, or is no backup', { cause })
   }
@@ -93,16 +93,31 @@ export async function unseal({ file, identities, onProgress, step = 'restore' }:
 }
 
 /** What is wrong with the file itself is known before anything is decrypted. */
-async function opened(file: string, step: Step, onProgress: OnProgress | undefined): Promise<Readable> {
+async function opened(file: string, step: Step, onProgress: OnProgress | undefined): Promise<AsyncIterable<Uint8Array>> {
   const stream = createReadStream(file)
   await once(stream, 'open')
   const count = counted(step, statSync(file).size, onProgress)
-  return Readable.from((async function* () {
+  return (async function* () {
     for await (const chunk of stream) {
       count((chunk as Buffer).length)
       yield chunk as Buffer
     }
-  })())
+  })()
+}
+
+/** Not Readable.toWeb: where nobody reads to the end, it throws outside of any promise (ERR_INVALID_STATE), which hides why. */
+function webStream(source: AsyncIterable<Uint8Array>): ReadableStream<Uint8Array> {
+  const iterator = source[Symbol.asyncIterator]()
+  return new ReadableStream({
+    async pull(controller) {
+      const { done, value } = await iterator.next()
+      if (done === true) controller.close()
+      else controller.enqueue(value)
+    },
+    async cancel() {
+      await iterator.return?.()
+    },
+  })
 }
 
 function sizeOf({ from }: Entry): number {

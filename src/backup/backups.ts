@@ -191,15 +191,17 @@ export class Backups implements Lifetime {
   }
 }
 
+/** Ends when the worker has: what it had open takes room until then. */
 function inWorker(making: Making, onProgress: (progress: Progress) => void): Promise<Made> {
   return new Promise((resolve, reject) => {
     const worker = new Worker(new URL('./worker.js', import.meta.url), { workerData: making })
+    let end = (): void => reject(new BackupError(making.file, 'ended before it was made'))
     worker.on('message', (said: Said) => {
-      if ('progress' in said) onProgress(said.progress)
-      else if ('made' in said) resolve(said.made)
-      else reject(new BackupError(making.file, said.message, { code: said.failed }))
+      if ('progress' in said) return onProgress(said.progress)
+      end = 'made' in said ? () => resolve(said.made) : () => reject(new BackupError(making.file, said.message, { code: said.failed }))
+      void worker.terminate()
     })
-    worker.once('error', reject)
-    worker.once('exit', () => reject(new BackupError(making.file, 'ended before it was made')))
+    worker.once('error', (error) => { end = () => reject(error) })
+    worker.once('exit', () => end())
   })
 }
