@@ -27,7 +27,7 @@ export class Liveness implements Lifetime {
 
   constructor(clock: Clock) {
     this.#clock = clock
-    this.now = clock.now()
+    this.now = clock.elapsed()
   }
 
   add(stream: Watched): void {
@@ -67,7 +67,7 @@ export class Liveness implements Lifetime {
   }
 
   sweep(): void {
-    this.now = this.#clock.now()
+    this.now = this.#clock.elapsed()
     for (const stream of this.#streams) stream.sweep(this.now)
   }
 }

@@ -35,6 +35,7 @@ describe('backups by the hour', () => {
 
   async function begin(more: Readonly<Record<string, unknown>> = {}): Promise<void> {
     const key = join(folder, 'key.txt')
+    rmSync(key, { force: true })
     const recipient = await makeIdentity(key)
     const config = configSchema.parse({ files: { data: folder }, backup: { recipients: [recipient], identity: key, ...more } })
     backups = new Backups({ config, configFile: undefined, database, socks: () => undefined, clock, log })
@@ -110,6 +111,39 @@ describe('backups by the hour', () => {
     await begin()
     const [one, other] = await Promise.all([backups.now(), backups.now()])
     assert.equal(one.name, other.name)
+  })
+
+  test('whatever somebody sets the clock to: one each hour, the last one is kept and shown, and none takes the name of another', async () => {
+    await begin({ hourly: 2, daily: 0, weekly: 0 })
+    const start = clock.now()
+    clock.advance(60_000)
+    await until(() => names().length === 1, 'the first')
+    const seen = new Set(names())
+    await backups.now()
+    const days = 24 * HOUR
+    for (const time of [start - 3 * days, start + 700 * days, start, start + 59_000, start - 5000 * days]) {
+      clock.set(time)
+      const before = names()
+      await until(() => { clock.advance(HOUR / 4); return names().some((name) => !before.includes(name)) }, 'the next')
+      const receipt = await backups.now()
+      assert.equal(backups.list().at(-1)?.name, receipt.name)
+      assert.deepEqual(backups.list().filter(({ receipt: one }) => one === undefined), [])
+      assert.ok(!seen.has(receipt.name), receipt.name)
+      for (const name of names()) seen.add(name)
+      assert.ok(names().length <= 4, 'they are bounded')
+    }
+    assert.deepEqual(log.lines.filter(({ level }) => level === 'error'), [])
+  })
+
+  test('where all of them are of the future, one is made soon: nobody knows how old they are', async () => {
+    await begin()
+    await backups.now()
+    await backups.stop()
+    clock.set(clock.now() - 48 * HOUR)
+    await begin()
+    const before = names()
+    clock.advance(60_000)
+    await until(() => names().length > before.length, 'the next')
   })
 
   test('a failure is told, costs none of those that are there, and is tried again within 5 minutes', async () => {
