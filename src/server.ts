@@ -113,11 +113,11 @@ export async function openOffline(config: Config, { configFile, surroundings }: 
   ], surroundings)
   built.backups = new Backups({ config, configFile, database: house.database, socks: () => undefined, clock: systemClock, log })
   return {
-    run: async (command, input) => {
+    run: async (command, input, onProgress) => {
       const route = house.installation.tables.commands.get(command)
       if (route === undefined) throw new CommandError('bad-input', 'there is no such command')
       if (route.ofRunningServer === true) throw new CommandError('unavailable', 'no server runs, and only a running one can tell')
-      return await route.run(input)
+      return await route.run(input, onProgress)
     },
     close: async () => house.close(),
   }

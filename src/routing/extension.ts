@@ -161,8 +161,17 @@ export interface CommandRoute {
   readonly name: string
   /** Said where the answer is in the memory of a running server: then there is none where no server runs. */
   readonly ofRunningServer?: true
-  /** Arguments as JSON from the control socket: to be checked. The answer is JSON, too. Throw CommandError to refuse. */
-  run(input: unknown): unknown | Promise<unknown>
+  /**
+   * Arguments as JSON from the control socket: to be checked. The answer is JSON, too. Throw CommandError to refuse.
+   * `onProgress` is there where somebody waits at a terminal; a command that takes no while does not call it.
+   */
+  run(input: unknown, onProgress?: (progress: CommandProgress) => void): unknown | Promise<unknown>
+}
+
+/** How far a command is: a constant's name for what it does now, and a whole number from 0 to 100. */
+export interface CommandProgress {
+  readonly step: string
+  readonly percent: number
 }
 
 /** A page of the web server; its shape is settled when the web room is built. */
