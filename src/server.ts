@@ -65,7 +65,7 @@ export async function startServer(config: Config, announcer: Announcer, options:
   try {
     const doors = built.doors = await buildDoors(house, runtime, federation)
     const tor = built.tor = buildTor(house, runtime, announcer)
-    const backups = built.backups = new Backups({ config, configFile, database: house.database, socks: () => built.tor?.socks, clock, log })
+    const backups = built.backups = new Backups({ config, configFile, database: house.database, socks: () => built.tor?.socks, clock, log, tell: (subject, text) => house.installation.host.operators.tell(subject, text) })
     const server = new Lifetimes([
       { name: 'store', stop: () => house.close() },
       backups,

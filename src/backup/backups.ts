@@ -7,6 +7,7 @@ import type { Lifetime } from '../lifetime.ts'
 import type { Log } from '../log.ts'
 import type { Database } from '../store/database.ts'
 import type { TorEndpoint } from '../tor/socks5.ts'
+import { Alarm, type Tell } from './alarm.ts'
 import { BackupError, conditionOf, systemFailure } from './backup-error.ts'
 import { contentOf } from './content.ts'
 import { Copies } from './copies.ts'
@@ -27,6 +28,8 @@ export interface BackupsParts {
   readonly socks: () => TorEndpoint | undefined
   readonly clock: Clock
   readonly log: Log
+  /** The operators; nobody where no server runs. */
+  readonly tell?: Tell
 }
 
 /** After a failure it is tried again sooner than after a success. */
@@ -42,6 +45,7 @@ export class Backups implements Lifetime {
   readonly vault: Vault
   readonly #parts: BackupsParts
   readonly #copies: Copies
+  readonly #alarm: Alarm
   #areCopied = false
   #copyTimer: Timer | undefined
   #timer: Timer | undefined
@@ -53,12 +57,13 @@ export class Backups implements Lifetime {
   #stopped = false
 
   constructor(parts: BackupsParts) {
-    const { config: { backup, files }, socks, clock, log } = parts
+    const { config: { backup, files }, socks, clock, log, tell = () => {} } = parts
     this.#parts = parts
     this.vault = new Vault(backup.directory === '' ? join(files.data, 'backups') : backup.directory)
     const originals = (): readonly Original[] => this.list().flatMap(({ name, receipt }) => (
       receipt === undefined ? [] : [{ name, file: this.vault.path(name), receiptFile: this.vault.receiptPath(name), receipt }]))
-    this.#copies = new Copies({ backup, folder: this.vault.folder, originals, socks, clock, log })
+    this.#copies = new Copies({ backup, folder: this.vault.folder, originals, socks, clock, log, tell })
+    this.#alarm = new Alarm({ tell, clock, subject: 'Backups', everyMilliseconds: backup.alarm_after })
   }
 
   get enabled(): boolean {
@@ -135,6 +140,7 @@ export class Backups implements Lifetime {
       const { config, log } = this.#parts
       this.now().then(() => config.backup.every, (error: unknown) => {
         log.error('backup.failed', { condition: conditionOf(error) }, error)
+        this.#alarm.ring(`No backup could be made (${conditionOf(error)}). It is tried again; the earlier ones are there. On the server, sotto backup now tells more.`)
         return Math.min(RETRY_MILLISECONDS, config.backup.every)
       }).then((wait) => {
         if (!this.#stopped) this.#plan(wait)
@@ -164,6 +170,7 @@ export class Backups implements Lifetime {
       this.vault.keep(name, draft)
       this.vault.rotate(backup, made)
       log.info('backup.made', { count: bytes })
+      this.#alarm.well('Backups are made again.')
       if (this.#areCopied) this.#copies.look() // where no server runs, nothing would wait for them
       return receipt
     } catch (error) {

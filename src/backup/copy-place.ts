@@ -1,6 +1,7 @@
 import { setMaxListeners } from 'node:events'
 import type { Clock, Timer } from '../clock.ts'
 import type { Log } from '../log.ts'
+import { Alarm, type Tell } from './alarm.ts'
 import type { CopyFailure, CopyLedger } from './copy-ledger.ts'
 import { CopyError, type CopyTarget, type Watch } from './copy-target.ts'
 import { copyAll, type Original } from './copying.ts'
@@ -17,6 +18,8 @@ export interface CopyPlaceParts {
   readonly ledger: CopyLedger
   readonly clock: Clock
   readonly log: Log
+  /** The operators. */
+  readonly tell: Tell
   /** From 0 to 1. */
   readonly random: () => number
 }
@@ -53,6 +56,7 @@ const GRACE_MILLISECONDS = 15 * MINUTE
 /** One place for copies: rounds of copying, one at a time; after a failure again, later and later; and the alarm. */
 export class CopyPlace {
   readonly #parts: CopyPlaceParts
+  readonly #operators: Alarm
   #timer: Timer | undefined
   #alarm: Timer | undefined
   #round: { readonly ends: AbortController, readonly done: Promise<void> } | undefined
@@ -61,7 +65,9 @@ export class CopyPlace {
   #isStopped = false
 
   constructor(parts: CopyPlaceParts) {
+    const { tell, clock, alarmAfter } = parts
     this.#parts = parts
+    this.#operators = new Alarm({ tell, clock, subject: 'Copies of backups', everyMilliseconds: alarmAfter })
   }
 
   get state(): CopyState {
@@ -95,6 +101,11 @@ export class CopyPlace {
     this.#alarm?.cancel()
     this.#round?.ends.abort(new CopyError('stopped'))
     await this.#round?.done
+  }
+
+  /** Not by its name: that may be nobody's business who looks at a screen. */
+  get #where(): string {
+    return `Place ${this.#parts.index + 1} of backup.copies`
   }
 
   /** Since the newest proven copy was made, or since there could have been one. One of the future is of unknown age. */
@@ -169,6 +180,7 @@ export class CopyPlace {
           watch.signal.throwIfAborted()
           ledger.prove(place, name, { at: clock.now(), bytes, sha256 })
           log.info('backup.copied', { index, count: bytes })
+          if (!this.state.isOverdue) this.#operators.well(`${this.#where} has a proven copy again that is new enough.`)
         },
         forget: (names) => ledger.forget(place, names),
         damaged: (names) => {
@@ -187,7 +199,11 @@ export class CopyPlace {
       ledger.amend(place, clock.now())
       const age = this.#age
       const { isOverdue, failure } = this.state
-      if (isOverdue) log.error('backup.copy-overdue', { index, milliseconds: age, condition: failure?.condition ?? 'none' })
+      if (isOverdue) {
+        const condition = failure?.condition ?? 'none'
+        log.error('backup.copy-overdue', { index, milliseconds: age, condition })
+        this.#operators.ring(`${this.#where} has had no new proven copy for ${Math.floor(age / (60 * MINUTE))} hours (${condition}). On the server, sotto backup list tells more.`)
+      }
       this.#watch(isOverdue ? alarmAfter : Math.min(alarmAfter, alarmAfter - age))
     })
   }

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { copyFileSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, test } from 'node:test'
@@ -19,6 +19,8 @@ describe('backups by the hour', () => {
   let clock: TestClock
   let log: TestLog
   let backups: Backups
+  /** The operators. */
+  let told: string[]
 
   beforeEach(async () => {
     folder = mkdtempSync(join(tmpdir(), 'sotto-backups-'))
@@ -26,6 +28,7 @@ describe('backups by the hour', () => {
     database.migrate('test', [{ step: 1, sql: 'CREATE TABLE said (word TEXT NOT NULL) STRICT' }])
     clock = new TestClock(Date.UTC(2026, 10, 23, 12))
     log = new TestLog()
+    told = []
   })
   afterEach(async () => {
     await backups.stop()
@@ -38,7 +41,7 @@ describe('backups by the hour', () => {
     rmSync(key, { force: true })
     const recipient = await makeIdentity(key)
     const config = configSchema.parse({ files: { data: folder }, backup: { recipients: [recipient], identity: key, ...more } })
-    backups = new Backups({ config, configFile: undefined, database, socks: () => undefined, clock, log })
+    backups = new Backups({ config, configFile: undefined, database, socks: () => undefined, clock, log, tell: (subject, text) => { told.push(`${subject}: ${text}`) } })
     backups.start()
   }
 
@@ -149,12 +152,18 @@ describe('backups by the hour', () => {
   test('a failure is told, costs none of those that are there, and is tried again within 5 minutes', async () => {
     await begin()
     await backups.now()
+    copyFileSync(join(folder, 'key.txt'), join(folder, 'key.txt.old'))
     writeFileSync(join(folder, 'key.txt'), 'no key')
     clock.advance(60_000)
     await until(() => log.lines.some(({ event }) => event === 'backup.failed'), 'it is told')
     assert.equal(names().length, 1)
     const before = log.lines.length
+    const secret = readFileSync(join(folder, 'key.txt.old'), 'utf8')
     await until(() => { clock.advance(5 * 60_000); return log.lines.length > before }, 'it is tried again')
+    assert.deepEqual(told, ['Backups: No backup could be made (BackupError). It is tried again; the earlier ones are there. On the server, sotto backup now tells more.'])
+    writeFileSync(join(folder, 'key.txt'), secret)
+    await until(() => { clock.advance(60_000); return told.length > 1 }, 'they are told that it is well again')
+    assert.deepEqual(told.slice(1), ['Backups: Backups are made again.'])
     await backups.stop()
     assert.deepEqual(readdirSync(backups.vault.folder).filter((name) => !/\.age(\.json)?$/.test(name)), [])
   })

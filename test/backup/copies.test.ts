@@ -186,6 +186,28 @@ describe('the alarm', () => {
     await pass(bench, 18 * HOUR)
     assert.equal(overdue(), 4)
     assert.ok(bench.events('backup.copy-failed').length > 10)
+    assert.deepEqual(bench.told, [6, 12, 18, 24].map((hours) => (
+      `Copies of backups: Place 1 of backup.copies has had no new proven copy for ${hours} hours (ENOENT). On the server, sotto backup list tells more.`)))
+  })
+
+  test('the operators are told once when it is well again, and never while it is', async (t) => {
+    const { bench, folder } = benched(t, 'directory')
+    bench.copies.start()
+    await bench.proven(bench.add())
+    await pass(bench, 5 * HOUR)
+    await bench.proven(bench.add())
+    assert.deepEqual(bench.told, [])
+    renameSync(folder, `${folder}.away`)
+    await pass(bench, 7 * HOUR)
+    renameSync(`${folder}.away`, folder)
+    assert.equal(bench.told.length, 1)
+    await pass(bench, 2 * HOUR) // what is copied now is as old as what was there
+    assert.equal(bench.told.length, 1)
+    for (let count = 0; count < 2; count++) {
+      await bench.proven(bench.add())
+      await pass(bench, HOUR)
+    }
+    assert.deepEqual(bench.told.slice(1), ['Copies of backups: Place 1 of backup.copies has a proven copy again that is new enough.'])
   })
 
   test('rings where there never was a copy, and a restart does not put it off', async (t) => {
