@@ -73,6 +73,11 @@ export class Copies implements Lifetime {
   }
 }
 
+/** What the places of a configuration are called, in its order. */
+export function placesOf(copies: Config['backup']['copies'], clock: Clock): readonly string[] {
+  return copies.map((copy) => targetOf(copy, new Way({ socks: () => undefined, clock })).place)
+}
+
 function targetOf(copy: Config['backup']['copies'][number], way: Way): CopyTarget {
   switch (copy.kind) {
     case 'directory': return new DirectoryTarget(copy.path)

@@ -6,7 +6,7 @@ import type { Step } from '../backup/progress.ts'
 import type { Receipt } from '../backup/receipt.ts'
 import type { Config } from '../config/schema.ts'
 import { CommandError } from '../routing/command-error.ts'
-import type { CommandProgress } from '../routing/extension.ts'
+import type { CommandProgress } from '../routing/command-progress.ts'
 import type { Operator } from './control-client.ts'
 
 export interface BackupProgram {

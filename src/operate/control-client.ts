@@ -1,6 +1,6 @@
 import { connect, type Socket } from 'node:net'
 import { CommandError } from '../routing/command-error.ts'
-import type { CommandProgress } from '../routing/extension.ts'
+import type { CommandProgress } from '../routing/command-progress.ts'
 import { Lines, readAnswer, requestLine } from './control-protocol.ts'
 
 /** Carries out commands: in the running server, or on the database alone where none runs. */

@@ -2,7 +2,7 @@ import { join } from 'node:path'
 import { runtimeDirectory } from '../config/runtime-directory.ts'
 import type { Config } from '../config/schema.ts'
 import { CommandError, type CommandErrorCode } from '../routing/command-error.ts'
-import type { CommandProgress } from '../routing/extension.ts'
+import type { CommandProgress } from '../routing/command-progress.ts'
 
 /** The path of the control socket: what the server listens on and the `sotto` program looks for. */
 export function controlPath(config: Config): string {

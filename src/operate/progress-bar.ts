@@ -1,5 +1,5 @@
 import { SingleBar } from 'cli-progress'
-import type { CommandProgress } from '../routing/extension.ts'
+import type { CommandProgress } from '../routing/command-progress.ts'
 
 const WIDTH = 30
 

@@ -17,6 +17,7 @@ import type { InlineFeature } from '../stream/inline.ts'
 import type { Element } from '../xml/element.ts'
 import type { Jid } from '../xmpp/jid.ts'
 import type { StanzaError } from '../xmpp/stanza-error.ts'
+import type { CommandProgress } from './command-progress.ts'
 import type { ServedDomain, ServedDomains } from './domains.ts'
 import type { Envelope, StanzaKind } from './envelope.ts'
 import type { Operators } from './operators.ts'
@@ -166,12 +167,6 @@ export interface CommandRoute {
    * `onProgress` is there where somebody waits at a terminal; a command that takes no while does not call it.
    */
   run(input: unknown, onProgress?: (progress: CommandProgress) => void): unknown | Promise<unknown>
-}
-
-/** How far a command is: a constant's name for what it does now, and a whole number from 0 to 100. */
-export interface CommandProgress {
-  readonly step: string
-  readonly percent: number
 }
 
 /** A page of the web server; its shape is settled when the web room is built. */
