@@ -1,5 +1,5 @@
 import { statfsSync } from 'node:fs'
-import { dirname, join } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
 import { Worker } from 'node:worker_threads'
 import type { Clock, Timer } from '../clock.ts'
 import type { Config } from '../config/schema.ts'
@@ -161,7 +161,7 @@ export class Backups implements Lifetime {
       const done = await inWorker({
         database: database.file, snapshot: this.vault.path(`snapshot-${made}.db`), made, file: draft, workspace: this.vault.folder,
         recipients: backup.recipients, content: contentOf(config, configFile), identities: backup.identity === '' ? [] : identitiesIn(backup.identity),
-        ...configFile === undefined ? {} : { home: dirname(configFile) },
+        ...configFile === undefined ? {} : { home: dirname(resolve(configFile)) },
       }, (progress) => { for (const watching of this.#watching) watching(progress) })
       const { sha256, bytes, proof, manifest } = done
       const rows = Object.fromEntries(Object.entries(manifest.database.tables).map(([table, { rows: count }]) => [table, count]))
