@@ -42,10 +42,10 @@ export class SmallDisk {
     return join(`/proc/${this.#holder.pid}/root`, this.folder, ...names)
   }
 
-  /** The words by which a program is started that sees it. */
+  /** The words by which a program is started that sees it, in its folder: nsenter's own --wd would be the folder below it. */
   argv(program: string, ...words: readonly string[]): readonly [string, readonly string[]] {
     const space = this.#isOurs ? ['--mount'] : ['--user', '--preserve-credentials', '--mount']
-    return ['nsenter', [`--target=${this.#holder.pid}`, ...space, `--wd=${this.folder}`, program, ...words]]
+    return ['nsenter', [`--target=${this.#holder.pid}`, ...space, 'sh', '-c', 'cd "$0" && exec "$@"', this.folder, program, ...words]]
   }
 
   /** Fills it to the last byte. */

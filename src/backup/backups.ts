@@ -151,6 +151,7 @@ export class Backups implements Lifetime {
   async #make(): Promise<Receipt> {
     const { config, configFile, database, clock, log } = this.#parts
     const { backup } = config
+    const file = configFile === undefined ? undefined : resolve(configFile)
     if (!this.enabled) throw new BackupError(this.vault.folder, 'nobody is named who could read a backup (backup.recipients)')
     try {
       this.vault.open()
@@ -160,8 +161,8 @@ export class Backups implements Lifetime {
       database.flush() // what was promised is in it
       const done = await inWorker({
         database: database.file, snapshot: this.vault.path(`snapshot-${made}.db`), made, file: draft, workspace: this.vault.folder,
-        recipients: backup.recipients, content: contentOf(config, configFile), identities: backup.identity === '' ? [] : identitiesIn(backup.identity),
-        ...configFile === undefined ? {} : { home: dirname(resolve(configFile)) },
+        recipients: backup.recipients, content: contentOf(config, file), identities: backup.identity === '' ? [] : identitiesIn(backup.identity),
+        ...file === undefined ? {} : { home: dirname(file) },
       }, (progress) => { for (const watching of this.#watching) watching(progress) })
       const { sha256, bytes, proof, manifest } = done
       const rows = Object.fromEntries(Object.entries(manifest.database.tables).map(([table, { rows: count }]) => [table, count]))
