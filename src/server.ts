@@ -67,7 +67,7 @@ export async function startServer(config: Config, announcer: Announcer, options:
   try {
     const doors = built.doors = await buildDoors(house, runtime, federation)
     const tor = built.tor = buildTor(house, runtime, announcer)
-    const backups = built.backups = new Backups({ config, configFile, database: house.database, socks: () => built.tor?.socks, clock, log })
+    const backups = built.backups = new Backups({ config, configFile, database: house.database, socks: () => built.tor?.socks, clock, log, tell: (subject, text) => house.installation.host.operators.tell(subject, text) })
     const server = new Lifetimes([
       { name: 'store', stop: () => house.close() },
       backups,
@@ -115,11 +115,11 @@ export async function openOffline(config: Config, { configFile, surroundings }: 
   ], surroundings)
   built.backups = new Backups({ config, configFile, database: house.database, socks: () => undefined, clock: systemClock, log })
   return {
-    run: async (command, input) => {
+    run: async (command, input, onProgress) => {
       const route = house.installation.tables.commands.get(command)
       if (route === undefined) throw new CommandError('bad-input', 'there is no such command')
       if (route.ofRunningServer === true) throw new CommandError('unavailable', 'no server runs, and only a running one can tell')
-      return await route.run(input)
+      return await route.run(input, onProgress)
     },
     close: async () => house.close(),
   }

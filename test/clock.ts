@@ -3,6 +3,8 @@ import type { Clock, Timer } from '../src/clock.ts'
 /** Time that passes only when a test says so. */
 export class TestClock implements Clock {
   #now: number
+  /** What was set, beside what passed. */
+  #jumped = 0
   #timers: { readonly at: number; readonly work: () => void }[] = []
 
   constructor(now = 0) {
@@ -10,7 +12,16 @@ export class TestClock implements Clock {
   }
 
   now(): number {
+    return this.#now + this.#jumped
+  }
+
+  elapsed(): number {
     return this.#now
+  }
+
+  /** Somebody sets it: no time has passed, and no timer is due. */
+  set(now: number): void {
+    this.#jumped = now - this.#now
   }
 
   after(milliseconds: number, work: () => void): Timer {

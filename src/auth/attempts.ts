@@ -80,14 +80,14 @@ class Counters {
       entry.count += change
       if (entry.count <= 0) this.#counts.delete(name)
     } else if (change > 0) {
-      this.#counts.set(name, { count: 1, since: this.#clock.now() })
+      this.#counts.set(name, { count: 1, since: this.#clock.elapsed() })
     }
   }
 
   #forgetOld(): void {
-    const now = this.#clock.now()
+    const now = this.#clock.elapsed()
     for (const [name, { since }] of this.#counts) {
-      const running = since > now - this.#windowMilliseconds && since <= now // or the clock was set back
+      const running = since > now - this.#windowMilliseconds
       if (running && this.#counts.size <= MOST_NAMES) return
       this.#counts.delete(name)
     }

@@ -39,7 +39,7 @@ export function readPassphrase(file: string): string {
 function readCredential(name: string, environment: Surroundings['environment']): string {
   const directory = environment['CREDENTIALS_DIRECTORY']
   const refuse = (problem: string, remedy: string): never => {
-    throw new ConfigError([{ file: 'configuration', line: undefined, key: 'keys.passphrase_credential', problem, remedy }])
+    throw new ConfigError([{ file: undefined, line: undefined, key: 'keys.passphrase_credential', problem, remedy }])
   }
   if (directory === undefined || directory === '') {
     return refuse('no credentials were handed over ($CREDENTIALS_DIRECTORY is not set)',

@@ -20,7 +20,7 @@ export function backupCommands(backups: () => Backups | undefined): Extension {
     implements: [],
     install: () => ({
       commands: [
-        { name: 'backup now', run: async (): Promise<Receipt> => await told(there().now()) },
+        { name: 'backup now', run: async (_input, onProgress): Promise<Receipt> => await told(there().now(onProgress)) },
         {
           name: 'backup list',
           run: (): BackupListOutput => ({

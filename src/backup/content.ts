@@ -22,14 +22,20 @@ export function contentOf(config: Config, configFile: string | undefined): reado
   const { data } = config.files
   const inside = FOLDERS.flatMap((folder) => filesUnder(join(data, folder)))
     .map((file): ContentFile => ({ path: join('data', relative(data, file)), file }))
-  const named = [
-    config.keys.file, ...config.domains.flatMap(({ certificate, key }) => [certificate, key]), config.s2s.authorities, config.tor.torrc,
-    ...config.backup.copies.flatMap(({ key_file, secret_key_file }) => [key_file, secret_key_file]),
-  ]
-  const outside = [...new Set(named)].filter((file) => file !== '' && existsSync(file) && !inside.some((one) => one.file === file))
+  const outside = [...new Set(namedFiles(config).values())].filter((file) => existsSync(file) && !inside.some((one) => one.file === file))
     .map((file, index): ContentFile => ({ path: `outside/${index}`, file, outside: file }))
   const configuration = configFile === undefined ? [] : [{ path: 'sotto.toml', file: configFile }]
   return [...configuration, ...inside, ...outside]
+}
+
+/** The files that a configuration names and a backup holds, by the key that names them. Neither the passphrase nor the key that opens backups is among them. */
+export function namedFiles({ keys, domains, s2s, tor, backup }: Config): ReadonlyMap<string, string> {
+  const named: readonly (readonly [key: string, file: string])[] = [
+    ['keys.file', keys.file], ['s2s.authorities', s2s.authorities], ['tor.torrc', tor.torrc],
+    ...domains.flatMap(({ name, certificate, key }) => [[`${name}.certificate`, certificate], [`${name}.key`, key]] as const),
+    ...backup.copies.flatMap(({ key_file, secret_key_file }, index) => [[`copies[${index}].key_file`, key_file], [`copies[${index}].secret_key_file`, secret_key_file]] as const),
+  ]
+  return new Map(named.filter(([, file]) => file !== ''))
 }
 
 function filesUnder(folder: string): string[] {

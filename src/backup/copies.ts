@@ -5,6 +5,7 @@ import type { Config } from '../config/schema.ts'
 import type { Lifetime } from '../lifetime.ts'
 import type { Log } from '../log.ts'
 import type { TorEndpoint } from '../tor/socks5.ts'
+import type { Tell } from './alarm.ts'
 import { CommandTarget } from './command-target.ts'
 import { CopyLedger } from './copy-ledger.ts'
 import { CopyPlace, type CopyState } from './copy-place.ts'
@@ -25,6 +26,8 @@ export interface CopiesParts {
   readonly socks: () => TorEndpoint | undefined
   readonly clock: Clock
   readonly log: Log
+  /** The operators. */
+  readonly tell: Tell
   readonly random?: () => number
 }
 
@@ -37,13 +40,13 @@ export class Copies implements Lifetime {
   readonly #parts: CopiesParts
 
   constructor(parts: CopiesParts) {
-    const { backup, folder, originals, socks, clock, log, random = Math.random } = parts
+    const { backup, folder, originals, socks, clock, log, tell, random = Math.random } = parts
     const targets = backup.copies.map((copy) => targetOf(copy, new Way({ socks, clock })))
     this.#parts = parts
     this.#names = targets.map(({ place }) => place)
     this.#ledger = CopyLedger.read(join(folder, 'copies.json'))
     this.#places = targets.map((target, index) => new CopyPlace({
-      target, index, originals, rotation: backup, alarmAfter: backup.alarm_after, ledger: this.#ledger, clock, log, random,
+      target, index, originals, rotation: backup, alarmAfter: backup.alarm_after, ledger: this.#ledger, clock, log, tell, random,
     }))
   }
 
@@ -68,6 +71,11 @@ export class Copies implements Lifetime {
   list(): readonly CopyState[] {
     return this.#places.map(({ state }) => state)
   }
+}
+
+/** What the places of a configuration are called, in its order. */
+export function placesOf(copies: Config['backup']['copies'], clock: Clock): readonly string[] {
+  return copies.map((copy) => targetOf(copy, new Way({ socks: () => undefined, clock })).place)
 }
 
 function targetOf(copy: Config['backup']['copies'][number], way: Way): CopyTarget {

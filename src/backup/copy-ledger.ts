@@ -38,8 +38,17 @@ export class CopyLedger {
   /** Keeps what is known of these places, and forgets the others. @throws as node:fs does */
   keep(places: readonly string[], now: number): void {
     for (const place of this.#entries.keys()) if (!places.includes(place)) this.#entries.delete(place)
-    for (const place of places) if (!this.#entries.has(place)) this.#entries.set(place, { since: now, proven: {} })
+    for (const place of places) {
+      if (!this.#entries.has(place)) this.#entries.set(place, { since: now, proven: {} })
+      this.amend(place, now)
+    }
     this.#write()
+  }
+
+  /** A clock that was set back does not put the alarm off until it comes there again. */
+  amend(place: string, now: number): void {
+    const entry = this.#entries.get(place)
+    if (entry !== undefined && entry.since > now) this.#entries.set(place, { ...entry, since: now })
   }
 
   get places(): readonly string[] {

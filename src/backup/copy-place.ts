@@ -1,10 +1,11 @@
 import { setMaxListeners } from 'node:events'
 import type { Clock, Timer } from '../clock.ts'
 import type { Log } from '../log.ts'
+import { Alarm, type Tell } from './alarm.ts'
 import type { CopyFailure, CopyLedger } from './copy-ledger.ts'
 import { CopyError, type CopyTarget, type Watch } from './copy-target.ts'
 import { copyAll, type Original } from './copying.ts'
-import { madeAt, type Rotation } from './vault.ts'
+import { inOrder, madeAt, type Rotation } from './vault.ts'
 import { unlessAborted } from './watched.ts'
 
 export interface CopyPlaceParts {
@@ -17,6 +18,8 @@ export interface CopyPlaceParts {
   readonly ledger: CopyLedger
   readonly clock: Clock
   readonly log: Log
+  /** The operators. */
+  readonly tell: Tell
   /** From 0 to 1. */
   readonly random: () => number
 }
@@ -45,12 +48,15 @@ const LONGEST_WAIT_MILLISECONDS = 60 * MINUTE
 const PROOF_MILLISECONDS = 7 * 24 * 60 * MINUTE
 /** Whoever gives a byte a minute does not keep a round for ever. */
 const LONGEST_ROUND_MILLISECONDS = 24 * 60 * MINUTE
+/** How finely silence is measured. */
+const PULSE_TICKS = 4
 /** A server that was off for long makes a backup and copies it before it rings. */
 const GRACE_MILLISECONDS = 15 * MINUTE
 
 /** One place for copies: rounds of copying, one at a time; after a failure again, later and later; and the alarm. */
 export class CopyPlace {
   readonly #parts: CopyPlaceParts
+  readonly #operators: Alarm
   #timer: Timer | undefined
   #alarm: Timer | undefined
   #round: { readonly ends: AbortController, readonly done: Promise<void> } | undefined
@@ -59,15 +65,17 @@ export class CopyPlace {
   #isStopped = false
 
   constructor(parts: CopyPlaceParts) {
+    const { tell, clock, alarmAfter } = parts
     this.#parts = parts
+    this.#operators = new Alarm({ tell, clock, subject: 'Copies of backups', everyMilliseconds: alarmAfter })
   }
 
   get state(): CopyState {
-    const { target: { place }, ledger } = this.#parts
-    const proven = [...ledger.proven(place)].flatMap(([name, { at }]) => {
+    const { target: { place }, ledger, clock } = this.#parts
+    const proven = inOrder([...ledger.proven(place)].flatMap(([name, { at }]) => {
       const made = madeAt(name)
       return made === undefined ? [] : [{ name, made, proven: at }]
-    }).sort((one, other) => one.made - other.made)
+    }), clock.now())
     return {
       place, newest: proven.at(-1), count: proven.length, failure: ledger.failure(place),
       isOverdue: this.#age >= this.#parts.alarmAfter, isBusy: this.#round !== undefined,
@@ -95,11 +103,17 @@ export class CopyPlace {
     await this.#round?.done
   }
 
-  /** Since the newest proven copy was made, or since there could have been one. */
+  /** Not by its name: that may be nobody's business who looks at a screen. */
+  get #where(): string {
+    return `Place ${this.#parts.index + 1} of backup.copies`
+  }
+
+  /** Since the newest proven copy was made, or since there could have been one. One of the future is of unknown age. */
   get #age(): number {
     const { target: { place }, ledger, clock } = this.#parts
-    const newest = Math.max(...[...ledger.proven(place).keys()].map((name) => madeAt(name) ?? 0), ledger.since(place) ?? clock.now())
-    return clock.now() - newest
+    const now = clock.now()
+    const times = [...[...ledger.proven(place).keys()].map((name) => madeAt(name) ?? 0), ledger.since(place) ?? now].filter((time) => time <= now)
+    return times.length === 0 ? 0 : now - Math.max(...times)
   }
 
   #plan(milliseconds: number): void {
@@ -161,11 +175,12 @@ export class CopyPlace {
     try {
       await copyAll({
         session, originals: originals(), rotation, proven: ledger.proven(place),
-        stale: clock.now() - PROOF_MILLISECONDS,
+        now: clock.now(), stale: clock.now() - PROOF_MILLISECONDS,
         prove: (name, { bytes, sha256 }) => {
           watch.signal.throwIfAborted()
           ledger.prove(place, name, { at: clock.now(), bytes, sha256 })
           log.info('backup.copied', { index, count: bytes })
+          if (!this.state.isOverdue) this.#operators.well(`${this.#where} has a proven copy again that is new enough.`)
         },
         forget: (names) => ledger.forget(place, names),
         damaged: (names) => {
@@ -180,44 +195,47 @@ export class CopyPlace {
 
   #watch(milliseconds: number): void {
     this.#alarm = this.#parts.clock.after(milliseconds, () => {
-      const { index, alarmAfter, log } = this.#parts
+      const { target: { place }, index, alarmAfter, ledger, clock, log } = this.#parts
+      ledger.amend(place, clock.now())
       const age = this.#age
       const { isOverdue, failure } = this.state
-      if (isOverdue) log.error('backup.copy-overdue', { index, milliseconds: age, condition: failure?.condition ?? 'none' })
+      if (isOverdue) {
+        const condition = failure?.condition ?? 'none'
+        log.error('backup.copy-overdue', { index, milliseconds: age, condition })
+        this.#operators.ring(`${this.#where} has had no new proven copy for ${Math.floor(age / (60 * MINUTE))} hours (${condition}). On the server, sotto backup list tells more.`)
+      }
       this.#watch(isOverdue ? alarmAfter : Math.min(alarmAfter, alarmAfter - age))
     })
   }
 }
 
-/** Calls when nothing has moved for too long, without a timer for each byte. */
+/** Calls when nothing has moved for too long, without a timer for each byte, and whatever the clock shows meanwhile. */
 class Pulse {
-  readonly #patience: number
+  readonly #tick: number
   readonly #clock: Clock
   readonly #dead: () => void
-  #last: number
+  #silent = 0
   #timer: Timer
 
   constructor(patience: number, clock: Clock, dead: () => void) {
-    this.#patience = patience
+    this.#tick = patience / PULSE_TICKS
     this.#clock = clock
     this.#dead = dead
-    this.#last = clock.now()
-    this.#timer = this.#listen(patience)
+    this.#timer = this.#listen()
   }
 
   moved(): void {
-    this.#last = this.#clock.now()
+    this.#silent = 0
   }
 
   end(): void {
     this.#timer.cancel()
   }
 
-  #listen(milliseconds: number): Timer {
-    return this.#clock.after(milliseconds, () => {
-      const silent = this.#clock.now() - this.#last
-      if (silent >= this.#patience) this.#dead()
-      else this.#timer = this.#listen(Math.min(this.#patience, this.#patience - silent))
+  #listen(): Timer {
+    return this.#clock.after(this.#tick, () => {
+      if (++this.#silent >= PULSE_TICKS) this.#dead()
+      else this.#timer = this.#listen()
     })
   }
 }

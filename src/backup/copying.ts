@@ -4,7 +4,7 @@ import type { CopyProof } from './copy-ledger.ts'
 import { archiveOf, CopyError, type CopyFile, type CopySession, type CopySource } from './copy-target.ts'
 import { fileDigest } from './manifest.ts'
 import type { Receipt } from './receipt.ts'
-import { expired, madeAt, RECEIPT, type Rotation } from './vault.ts'
+import { expired, inOrder, madeAt, RECEIPT, type Rotation } from './vault.ts'
 
 /** A backup of this machine, with the receipt by which its copies are judged. */
 export interface Original {
@@ -21,7 +21,8 @@ export interface Round {
   readonly rotation: Rotation
   /** What was proven there before, by name. */
   readonly proven: ReadonlyMap<string, CopyProof>
-  /** Proofs from before that time are too old to be believed. */
+  readonly now: number
+  /** Proofs from before that time are too old to be believed, and those of the future, too. */
   readonly stale: number
   /** This one was read back just now, and is as its receipt says. */
   readonly prove: (name: string, content: { readonly bytes: number, readonly sha256: string }) => void
@@ -36,13 +37,13 @@ export interface Round {
  * there what no rule keeps, and what an earlier round left unfinished. @throws CopyError, or as the place's session does
  */
 export async function copyAll(round: Round): Promise<void> {
-  const { session, originals, rotation, proven, forget, damaged } = round
+  const { session, originals, now, proven, forget, damaged } = round
   const files = new Map((await session.list()).map((file) => [file.name, file]))
   const lost = [...proven].filter(([name, { bytes }]) => !hasSize(files.get(name), bytes)).map(([name]) => name)
   if (lost.length > 0) damaged(lost)
   const standing = new Set([...proven.keys()].filter((name) => !lost.includes(name)))
-  const wanted = keptOf([...new Set([...originals.map(({ name }) => name), ...archivesAmong(files)])], originals, rotation)
-  for (const original of originals.toSorted((one, other) => other.receipt.made - one.receipt.made)) {
+  const wanted = keptOf([...new Set([...originals.map(({ name }) => name), ...archivesAmong(files)])], round)
+  for (const original of lastFirst(originals, now)) {
     // The rotation here goes on while a slow place is served.
     if (wanted.has(original.name) && existsSync(original.file)) await copyOne(round, original, files, standing.has(original.name))
   }
@@ -72,8 +73,8 @@ async function copyOne({ session, prove }: Round, original: Original, files: Rea
 }
 
 /** Disks rot, and a name and a size do not show it: the proof that is the oldest is made again, if it is old. */
-async function proveAgain({ session, proven, stale, prove, damaged }: Round, standing: ReadonlySet<string>): Promise<void> {
-  const [oldest] = [...proven].filter(([name, { at }]) => standing.has(name) && at < stale).sort(([, one], [, other]) => one.at - other.at)
+async function proveAgain({ session, proven, now, stale, prove, damaged }: Round, standing: ReadonlySet<string>): Promise<void> {
+  const [oldest] = [...proven].filter(([name, { at }]) => standing.has(name) && (at < stale || at > now)).sort(([, one], [, other]) => one.at - other.at)
   if (oldest === undefined) return
   const [name, proof] = oldest
   if (await isAsItWas(session, name, proof)) prove(name, proof)
@@ -102,12 +103,16 @@ function archivesAmong(files: ReadonlyMap<string, CopyFile>): string[] {
 }
 
 /** What the rotation keeps of all, and the newest of ours in any case: what lies there may be called as somebody liked. */
-function keptOf(names: readonly string[], originals: readonly Original[], rotation: Rotation): ReadonlySet<string> {
+function keptOf(names: readonly string[], { originals, rotation, now }: Round): ReadonlySet<string> {
   const all = names.flatMap((name) => {
     const made = madeAt(name)
     return made === undefined ? [] : [{ name, made }]
   })
-  const gone = new Set(expired(all, rotation).map(({ name }) => name))
-  const newest = originals.toSorted((one, other) => other.receipt.made - one.receipt.made).at(0)
+  const gone = new Set(expired(all, rotation, now).map(({ name }) => name))
+  const newest = lastFirst(originals, now).at(0)
   return new Set([...all.map(({ name }) => name).filter((name) => !gone.has(name)), ...newest === undefined ? [] : [newest.name]])
+}
+
+function lastFirst(originals: readonly Original[], now: number): readonly Original[] {
+  return inOrder(originals.map((original) => ({ original, made: original.receipt.made })), now).map(({ original }) => original).reverse()
 }

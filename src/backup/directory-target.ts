@@ -40,9 +40,14 @@ class DirectorySession implements CopySession {
   async put({ file }: CopySource, name: string): Promise<void> {
     const draft = join(this.#folder, `${name}${UNFINISHED}`)
     await rm(draft, { force: true })
-    await pipeline(watched(createReadStream(file), this.#watch), createWriteStream(draft, { flags: 'wx', mode: 0o600 }), { signal: this.#watch.signal })
-    await synced(draft)
-    await rename(draft, join(this.#folder, name))
+    try {
+      await pipeline(watched(createReadStream(file), this.#watch), createWriteStream(draft, { flags: 'wx', mode: 0o600 }), { signal: this.#watch.signal })
+      await synced(draft)
+      await rename(draft, join(this.#folder, name))
+    } catch (error) {
+      await rm(draft, { force: true }).catch(() => {}) // on a full disk it would be in the way of all others
+      throw error
+    }
     await synced(this.#folder)
   }
 

@@ -22,6 +22,8 @@ const manifest = z.strictObject({
     /** Of files outside of the data directory: where they were. */
     outside: z.string().optional(),
   })).max(10_000),
+  /** The folder of the configuration file, against which its paths were meant; undefined in those of before 2026-11-26. */
+  home: z.string().optional(),
 })
 
 /** What an archive holds, and by which its parts are compared after a restore. */
@@ -37,8 +39,11 @@ export function readManifest(text: string): Manifest | undefined {
 }
 
 /** SHA-256, hexadecimal. @throws as node:fs does */
-export async function fileDigest(file: string): Promise<string> {
+export async function fileDigest(file: string, count: (bytes: number) => void = () => {}): Promise<string> {
   const hash = createHash('sha256')
-  for await (const chunk of createReadStream(file)) hash.update(chunk as Buffer)
+  for await (const chunk of createReadStream(file)) {
+    hash.update(chunk as Buffer)
+    count((chunk as Buffer).length)
+  }
   return hash.digest('hex')
 }

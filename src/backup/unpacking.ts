@@ -2,8 +2,8 @@ import { createHash } from 'node:crypto'
 import { closeSync, fsyncSync, mkdirSync, openSync, writeSync } from 'node:fs'
 import { dirname, join, normalize } from 'node:path'
 import { digestOf, sameDigest } from '../store/digest.ts'
-import { unseal } from './archive.ts'
-import { BackupError } from './backup-error.ts'
+import { unseal, type Sealed } from './archive.ts'
+import { BackupError, systemFailure } from './backup-error.ts'
 import { DATABASE, MANIFEST, readManifest, type Manifest } from './manifest.ts'
 
 const LONGEST_MANIFEST = 8 * 1024 * 1024
@@ -14,10 +14,11 @@ const LONGEST_MANIFEST = 8 * 1024 * 1024
  *
  * @throws BackupError where anything is missing, too much, damaged or not as it was
  */
-export async function unpack(file: string, identities: readonly string[], folder: string): Promise<Manifest> {
+export async function unpack(sealed: Sealed, folder: string): Promise<Manifest> {
+  const { file } = sealed
   let manifest: Manifest | undefined
   const missing = new Map<string, string>()
-  await unseal(file, identities, async (path, content) => {
+  await unseal(sealed, async (path, content) => {
     if (manifest === undefined) {
       manifest = path === MANIFEST ? readManifest(await textOf(content)) : undefined
       if (manifest === undefined) throw new BackupError(file, 'is no backup of this program, or of a newer version of it')
@@ -49,6 +50,14 @@ async function textOf(content: AsyncIterable<Buffer>): Promise<string> {
 }
 
 async function store(content: AsyncIterable<Buffer>, file: string): Promise<string> {
+  try {
+    return await storeWhole(content, file)
+  } catch (error) {
+    throw systemFailure(file, error) ?? error
+  }
+}
+
+async function storeWhole(content: AsyncIterable<Buffer>, file: string): Promise<string> {
   mkdirSync(dirname(file), { recursive: true, mode: 0o700 })
   const hash = createHash('sha256')
   const descriptor = openSync(file, 'wx', 0o600)

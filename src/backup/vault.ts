@@ -22,6 +22,7 @@ const NAME = /^sotto-(\d{4}-\d\d-\d\d)T(\d\d)-(\d\d)-(\d\d)Z\.age$/
 export const RECEIPT = '.json'
 /** The same of what is being written. */
 export const UNFINISHED = '.partial'
+const SECOND = 1000
 const DAY = 86_400_000
 
 /** The folder of finished backups: `sotto-2026-11-26T04-00-00Z.age` and its receipt beside it, `….age.json`. */
@@ -35,8 +36,16 @@ export class Vault {
   /** Makes the folder, and takes away what an earlier life left unfinished. @throws as node:fs does */
   open(): void {
     mkdirSync(this.folder, { recursive: true, mode: 0o700 })
-    for (const name of readdirSync(this.folder)) {
-      const unfinished = name.endsWith(UNFINISHED) || name.startsWith('proof-') || name.startsWith('snapshot-')
+    this.clear()
+  }
+
+  /** Takes away what is no finished backup: drafts, snapshots, receipts of nothing. @throws as node:fs does */
+  clear(): void {
+    const names = readdirSync(this.folder)
+    for (const name of names) {
+      const archive = name.endsWith(RECEIPT) ? name.slice(0, -RECEIPT.length) : undefined
+      const unfinished = [UNFINISHED, `${RECEIPT}.new`].some((ending) => name.endsWith(ending)) || name.startsWith('proof-') || name.startsWith('snapshot-')
+        || (archive !== undefined && madeAt(archive) !== undefined && !names.includes(archive))
       if (unfinished) rmSync(join(this.folder, name), { recursive: true, force: true })
     }
   }
@@ -46,14 +55,24 @@ export class Vault {
     if (!existsSync(this.folder)) return []
     return readdirSync(this.folder).flatMap((name) => {
       const made = madeAt(name)
-      return made === undefined ? [] : [{ name, made, bytes: statSync(join(this.folder, name)).size }]
+      return made === undefined ? [] : [{ name, made, bytes: statSync(this.path(name)).size }]
     }).sort((one, other) => one.made - other.made)
   }
 
-  /** A name for one that is made at that time, and where it is written until it is proven. */
-  place(made: number): { readonly name: string, readonly draft: string } {
-    const name = `sotto-${new Date(made).toISOString().slice(0, 19).replaceAll(':', '-')}Z.age`
-    return { name, draft: join(this.folder, `${name}${UNFINISHED}`) }
+  /** The one that was made last, as far as the clock tells: those of the future only where there is no other. */
+  last(now: number): Kept | undefined {
+    return inOrder(this.all(), now).at(-1)
+  }
+
+  /**
+   * A name for one that is made now, and where it is written until it is proven. Names are of a second, and a clock that
+   * was set back comes to the same one again: then it is the next one that is free.
+   */
+  place(now: number): { readonly made: number, readonly name: string, readonly draft: string } {
+    for (let made = now; ; made += SECOND) {
+      const name = `sotto-${new Date(made).toISOString().slice(0, 19).replaceAll(':', '-')}Z.age`
+      if (!existsSync(this.path(name))) return { made, name, draft: this.path(`${name}${UNFINISHED}`) }
+    }
   }
 
   path(name: string): string {
@@ -61,12 +80,12 @@ export class Vault {
   }
 
   receiptPath(name: string): string {
-    return join(this.folder, `${name}${RECEIPT}`)
+    return this.path(`${name}${RECEIPT}`)
   }
 
   /** From now on it counts; even through a power cut there is all of it or nothing. @throws as node:fs does */
   keep(name: string, draft: string): void {
-    renameSync(draft, join(this.folder, name))
+    renameSync(draft, this.path(name))
     const directory = openSync(this.folder, 'r')
     try {
       fsyncSync(directory)
@@ -75,10 +94,10 @@ export class Vault {
     }
   }
 
-  /** Takes away those that are not to be kept any longer. */
-  rotate(rotation: Rotation): void {
-    for (const { name } of expired(this.all(), rotation)) {
-      rmSync(join(this.folder, name), { force: true })
+  /** Takes away those that are not to be kept any longer; `now` is when the last one was made. */
+  rotate(rotation: Rotation, now: number): void {
+    for (const { name } of expired(this.all(), rotation, now)) {
+      rmSync(this.path(name), { force: true })
       rmSync(this.receiptPath(name), { force: true })
     }
   }
@@ -91,8 +110,22 @@ export function madeAt(name: string): number | undefined {
   return Number.isNaN(made) ? undefined : made
 }
 
-/** Those that no rule keeps. The newest is always kept. */
-export function expired<Each extends Pick<Kept, 'made'>>(all: readonly Each[], { hourly, daily, weekly }: Rotation): readonly Each[] {
+/**
+ * Those that no rule keeps. The newest is always kept.
+ *
+ * A clock that was set back leaves backups behind that are of the future now. Whether it was wrong then or is now nobody
+ * can tell, so they count apart from the others: they are not in the way of the one that was just made, nor it in theirs.
+ */
+export function expired<Each extends Pick<Kept, 'made'>>(all: readonly Each[], rotation: Rotation, now: number): readonly Each[] {
+  return [all.filter(({ made }) => made <= now), all.filter(({ made }) => made > now)].flatMap((some) => expiredOf(some, rotation))
+}
+
+/** The oldest first, and before all others those of the future: what was made just now comes last. */
+export function inOrder<Each extends Pick<Kept, 'made'>>(all: readonly Each[], now: number): readonly Each[] {
+  return all.toSorted((one, other) => Number(other.made > now) - Number(one.made > now) || one.made - other.made)
+}
+
+function expiredOf<Each extends Pick<Kept, 'made'>>(all: readonly Each[], { hourly, daily, weekly }: Rotation): readonly Each[] {
   const newestFirst = all.toSorted((one, other) => other.made - one.made)
   const kept = new Set(newestFirst.slice(0, Math.max(1, hourly)))
   for (const [most, period] of [[daily, dayOf], [weekly, weekOf]] as const) {

@@ -9,7 +9,7 @@ export interface Complaint {
 
 /** A complaint and where its key stands. */
 export interface Problem extends Complaint {
-  /** The configuration file; undefined where the server runs on its defaults. */
+  /** The configuration file, or that it is the defaults; undefined for what was found out later, while the server was starting. */
   readonly file: string | undefined
   /** Of the file, counted from 1, where it is known. */
   readonly line: number | undefined
@@ -27,6 +27,6 @@ export class ConfigError extends Error {
 }
 
 function sentence({ file, line, key, problem, remedy }: Problem): string {
-  const place = `${file ?? 'default configuration'}${line === undefined ? '' : `:${line}`}`
+  const place = `${file ?? 'configuration'}${line === undefined ? '' : `:${line}`}`
   return `${place}: ${key === '' ? '' : `${key}: `}${problem}. ${remedy}.`
 }

@@ -24,7 +24,7 @@ export function loadConfig(file: string | undefined, { cwd, now = Date.now() }: 
   const text = path === undefined ? '' : readText(path, told)
   const lines = new KeyLines(text)
   const problems = (complaints: readonly Complaint[]): Problem[] => complaints
-    .map((complaint) => ({ file: told, line: lines.of(complaint.key), ...complaint }))
+    .map((complaint) => ({ file: told ?? DEFAULTS, line: lines.of(complaint.key), ...complaint }))
     .sort((one, other) => (one.line ?? 0) - (other.line ?? 0))
 
   const { config: given, complaints } = shape(readToml(text, told))
@@ -38,10 +38,23 @@ export function loadConfig(file: string | undefined, { cwd, now = Date.now() }: 
   return frozen(config)
 }
 
+/** What a configuration says, its paths against a folder, without a look at whether it fits this machine; undefined where it cannot be read at all. */
+export function outlineOf(text: string, base: string): Config | undefined {
+  try {
+    const { config } = shape(parse(text))
+    return config === undefined ? undefined : withPaths(config, base)
+  } catch {
+    return undefined
+  }
+}
+
 export interface LoadOptions {
   readonly cwd: string
   readonly now?: number
 }
+
+/** In messages, where no file is read. */
+const DEFAULTS = 'default configuration'
 
 /** As the operator would write it: relative where that is shorter. */
 function shorter(cwd: string, path: string): string {

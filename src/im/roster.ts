@@ -144,7 +144,7 @@ export class Rosters {
     this.#items += weight(roster)
     if (item.listed && (push === 'always' || !looksSame(before, item))) this.#push(account, roster, itemElement(item))
     const { version } = roster
-    return this.#write(account, roster, () => this.#table.save(account, item, version))
+    return this.#write(account, item.jid, roster, () => this.#table.save(account, item, version))
   }
 
   remove(account: Jid, contact: Jid): Promise<void> {
@@ -155,7 +155,7 @@ export class Rosters {
     this.#items += weight(roster)
     if (listed) this.#push(account, roster, element(NS_ROSTER, 'item', { jid: contact.toString(), subscription: 'remove' }))
     const { version } = roster
-    return this.#write(account, roster, () => this.#table.remove(account, contact, version))
+    return this.#write(account, contact, roster, () => this.#table.remove(account, contact, version))
   }
 
   /** All that is stored of it, by table. */
@@ -182,16 +182,31 @@ export class Rosters {
     }
   }
 
-  async #write(account: Jid, roster: Roster, work: () => void): Promise<void> {
+  async #write(account: Jid, contact: Jid, roster: Roster, work: () => void): Promise<void> {
     roster.unwritten++
     try {
       await this.#database.write(work)
     } catch (cause) {
       this.#log.error('roster.write-failed', { part: 'im' }, cause)
       if (this.#inUse.get(account.toString()) === roster) this.#forget(account)
+      this.#takeBack(account, contact, roster.version)
       throw cause
     } finally {
       roster.unwritten--
+    }
+  }
+
+  /** The change was pushed and did not come to pass: what is on disk is pushed after it, under a version of its own. */
+  #takeBack(account: Jid, contact: Jid, version: number): void {
+    try {
+      const roster = this.of(account)
+      if (roster.version >= version) return // it was none that a client sees
+      roster.version = version
+      const item = roster.get(contact)
+      this.#push(account, roster, item?.listed === true ? itemElement(item)
+        : element(NS_ROSTER, 'item', { jid: contact.toString(), subscription: 'remove' }))
+    } catch (cause) {
+      this.#log.error('roster.write-failed', { part: 'im' }, cause) // it cannot even be read: at the next login, perhaps
     }
   }
 

@@ -2,9 +2,11 @@ import type { Command } from 'commander'
 import { join, resolve } from 'node:path'
 import type { BackupListOutput } from '../backup/commands.ts'
 import type { CopyState } from '../backup/copy-place.ts'
+import type { Step } from '../backup/progress.ts'
 import type { Receipt } from '../backup/receipt.ts'
 import type { Config } from '../config/schema.ts'
 import { CommandError } from '../routing/command-error.ts'
+import type { CommandProgress } from '../routing/command-progress.ts'
 import type { Operator } from './control-client.ts'
 
 export interface BackupProgram {
@@ -14,14 +16,27 @@ export interface BackupProgram {
   file(): string | undefined
   readonly cwd: string
   print(line: string): void
+  /** Where a bar is shown, if it is a terminal: stderr, so that stdout stays clean. */
+  readonly terminal: NodeJS.WritableStream
 }
 
 /** `sotto backup ...`. To read a backup needs no server, no configuration and, but for the age key, nothing of the old machine. */
-export function backupCommandLine(backup: Command, { operate, config, file, cwd, print }: BackupProgram): void {
+export function backupCommandLine(backup: Command, { operate, config, file, cwd, print, terminal }: BackupProgram): void {
+  /** With a bar, as long as it takes. Loaded where somebody sees it. */
+  const watched = async <T>(work: (onProgress: ((progress: CommandProgress) => void) | undefined) => Promise<T>): Promise<T> => {
+    if (!('isTTY' in terminal) || terminal.isTTY !== true) return await work(undefined)
+    const { ProgressBar } = await import('./progress-bar.ts')
+    const bar = new ProgressBar(terminal, (step) => STEPS[step as Step] ?? step)
+    try {
+      return await work(bar.show)
+    } finally {
+      bar.end()
+    }
+  }
   backup.command('now')
     .description('make a backup, prove it, and tell where it is')
     .action(() => operate(async (operator) => {
-      const receipt = await operator.run('backup now', {}) as Receipt
+      const receipt = await watched((onProgress) => operator.run('backup now', {}, onProgress)) as Receipt
       print(`Made ${receipt.name}: ${size(receipt.bytes)}, ${PROOFS[receipt.proof]}`)
     }))
   backup.command('list')
@@ -38,7 +53,7 @@ export function backupCommandLine(backup: Command, { operate, config, file, cwd,
     .option('-i, --identity <file>', 'secret key of age (else backup.identity of the configuration)')
     .action(async (name: string, { identity }: { identity?: string }) => {
       const [{ verify }, identities] = [await import('../backup/verifying.ts'), await readIdentities(identity ?? configured(config), cwd)]
-      const { receipt, restored } = await verify(resolve(cwd, name), identities)
+      const { receipt, restored } = await watched((onProgress) => verify(resolve(cwd, name), identities, onProgress))
       if (receipt !== undefined) print(`It is the file of its receipt, made ${time(receipt.made)}.`)
       print(restored === undefined ? 'It was not decrypted: no identity was named.'
         : `It can be decrypted, and all of it is as it was ${time(restored.made)}: ${restored.rows} rows.`)
@@ -48,13 +63,15 @@ export function backupCommandLine(backup: Command, { operate, config, file, cwd,
     .requiredOption('-i, --identity <file>', 'secret key of age')
     .action(async (name: string, { identity }: { identity: string }) => {
       const { restore } = await import('../backup/restoring.ts')
-      const restored = await restore({
-        file: resolve(cwd, name), identities: await readIdentities(identity, cwd), configFile: file() ?? join(cwd, 'sotto.toml'), cwd,
-      })
+      const identities = await readIdentities(identity, cwd)
+      const restored = await watched((onProgress) => restore({
+        file: resolve(cwd, name), identities, configFile: file() ?? join(cwd, 'sotto.toml'), cwd, onProgress,
+      }))
       print(`Restored what was backed up ${time(restored.made)} into ${restored.data}: ${restored.rows} rows.`)
       if (restored.configFile !== undefined) print(`The configuration is ${restored.configFile}.`)
       for (const one of restored.outside.restored) print(`Restored ${one}, too.`)
       for (const one of restored.outside.kept) print(`Left alone ${one}, which was there already.`)
+      if (restored.missingIdentity !== undefined) print(`No backup holds ${restored.missingIdentity} (backup.identity): put it there, or no backup is made from now on.`)
       print('Now start the server: sotto start')
     })
   backup.command('identity <file>')
@@ -65,6 +82,13 @@ export function backupCommandLine(backup: Command, { operate, config, file, cwd,
       print(`Made ${name}. Keep it where this machine cannot lose it. In the configuration write`)
       print(`[backup]\nrecipients = ["${recipient}"]`)
     })
+}
+
+const STEPS: Readonly<Record<Step, string>> = {
+  snapshot: 'Copying the database',
+  encrypt: 'Encrypting',
+  read: 'Reading it again',
+  restore: 'Decrypting and comparing',
 }
 
 const PROOFS: Readonly<Record<Receipt['proof'], string>> = {

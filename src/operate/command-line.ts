@@ -174,7 +174,7 @@ export function commandLine(program: Program): Command {
   logCommandLine(root.command('log').description('what the running server logs'), { operate, print })
   keyCommandLine(root.command('keys').description('the storage key'), { operate, config, keyboard: program.keyboard, print })
   backupCommandLine(root.command('backup').description('encrypted backups'), {
-    operate, config, file, cwd: program.cwd, print,
+    operate, config, file, cwd: program.cwd, print, terminal: program.keyboard.questions,
   })
 
   root.command('otr').description('OTR')

@@ -1,15 +1,19 @@
 import { connect, type Socket } from 'node:net'
 import { CommandError } from '../routing/command-error.ts'
+import type { CommandProgress } from '../routing/command-progress.ts'
 import { Lines, LONGEST_ANSWER, readAnswer, requestLine } from './control-protocol.ts'
 
 /** Carries out commands: in the running server, or on the database alone where none runs. */
 export interface Operator {
-  /** @throws CommandError */
-  run(command: string, input: unknown): Promise<unknown>
+  /** `onProgress`: is told how far it is, where the command can tell. @throws CommandError */
+  run(command: string, input: unknown, onProgress?: OnProgress): Promise<unknown>
   close(): Promise<void>
 }
 
+type OnProgress = (progress: CommandProgress) => void
+
 interface Waiting {
+  readonly onProgress: OnProgress | undefined
   readonly resolve: (result: unknown) => void
   readonly reject: (error: CommandError) => void
 }
@@ -54,12 +58,12 @@ export class ControlClient implements Operator {
     })
   }
 
-  run(command: string, input: unknown): Promise<unknown> {
+  run(command: string, input: unknown, onProgress?: OnProgress): Promise<unknown> {
     return new Promise((resolve, reject) => {
       if (this.#ended !== undefined) return reject(this.#ended)
       const id = String(++this.#count)
-      this.#waiting.set(id, { resolve, reject })
-      this.#socket.write(requestLine({ id, command, input }))
+      this.#waiting.set(id, { resolve, reject, onProgress })
+      this.#socket.write(requestLine({ id, command, input, ...onProgress === undefined ? {} : { progress: true } }))
     })
   }
 
@@ -70,6 +74,7 @@ export class ControlClient implements Operator {
   #receive(line: string): void {
     try {
       const answer = readAnswer(line)
+      if ('progress' in answer) return this.#waiting.get(answer.id)?.onProgress?.(answer.progress)
       // Without an id it is about the connection as a whole, or about a line that we should not have sent.
       if (!answer.ok && answer.id === '') return this.#end(answer.error.message)
       const waiting = this.#waiting.get(answer.id)

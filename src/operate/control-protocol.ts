@@ -2,6 +2,7 @@ import { join } from 'node:path'
 import { runtimeDirectory } from '../config/runtime-directory.ts'
 import type { Config } from '../config/schema.ts'
 import { CommandError, type CommandErrorCode } from '../routing/command-error.ts'
+import type { CommandProgress } from '../routing/command-progress.ts'
 
 /** The path of the control socket: what the server listens on and the `sotto` program looks for. */
 export function controlPath(config: Config): string {
@@ -19,10 +20,13 @@ export interface Request {
   readonly id: string
   readonly command: string
   readonly input: unknown
+  /** Said by who wants to be told how far it is. */
+  readonly progress?: true
 }
 
-/** One line of JSON from the server; the id is '' where the request could not be read. */
+/** Lines of JSON from the server: any number of those that say how far it is, then the answer; its id is '' where the request could not be read. */
 export type Answer =
+  | { readonly id: string; readonly progress: CommandProgress }
   | { readonly id: string; readonly ok: true; readonly result: unknown }
   | { readonly id: string; readonly ok: false; readonly error: Refusal }
 
@@ -64,14 +68,18 @@ export class Lines {
 
 /** @throws CommandError where the line is no request */
 export function readRequest(line: string): Request {
-  const { id, command, input } = readObject(line)
-  if (typeof id === 'string' && typeof command === 'string') return { id, command, input }
+  const { id, command, input, progress } = readObject(line)
+  if (typeof id === 'string' && typeof command === 'string') return { id, command, input, ...progress === true ? { progress } : {} }
   throw new CommandError('bad-input', 'no request: id or command is missing')
 }
 
 /** @throws CommandError where the line is no answer */
 export function readAnswer(line: string): Answer {
-  const { id, ok, result, error } = readObject(line)
+  const { id, ok, result, error, progress } = readObject(line)
+  if (typeof id === 'string' && ok === undefined && typeof progress === 'object' && progress !== null) {
+    const { step, percent } = progress as Readonly<Record<string, unknown>> // an object, as was just seen
+    if (typeof step === 'string' && typeof percent === 'number') return { id, progress: { step, percent } }
+  }
   if (typeof id === 'string' && ok === true) return { id, ok, result }
   if (typeof id === 'string' && ok === false && typeof error === 'object' && error !== null) {
     const { message, code } = error as Readonly<Record<string, unknown>> // an object, as was just seen
@@ -89,6 +97,11 @@ export function answerLine(id: string, error: CommandError | undefined, result?:
     ? { id, ok: true, result }
     : { id, ok: false, error: { message: error.message, code: error.code } }
   return `${JSON.stringify(answer)}\n`
+}
+
+export function progressLine(id: string, progress: CommandProgress): string {
+  const line: Answer = { id, progress }
+  return `${JSON.stringify(line)}\n`
 }
 
 function readObject(line: string): Readonly<Record<string, unknown>> {

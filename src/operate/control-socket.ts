@@ -5,8 +5,9 @@ import type { Log } from '../log.ts'
 import { ListenError } from '../net/listener.ts'
 import { CommandError } from '../routing/command-error.ts'
 import type { CommandRoute } from '../routing/extension.ts'
+import { StoreError } from '../store/store-error.ts'
 import { randomIdentifier } from '../xmpp/identifiers.ts'
-import { answerLine, Lines, LONGEST_LINE, readRequest, type Request } from './control-protocol.ts'
+import { answerLine, Lines, LONGEST_LINE, progressLine, readRequest, type Request } from './control-protocol.ts'
 
 const MAXIMUM_CONNECTIONS = 16
 /** Commands of one connection that run at a time; further ones wait unread in the socket. */
@@ -68,7 +69,9 @@ export class ControlSocket implements Lifetime {
         const line = lines.next()
         if (line === undefined) break
         running++
-        void this.#answer(line).then((answer) => {
+        // Whoever does not read is not told how far it is, so nothing is kept for it.
+        const tell = (text: string): void => { if (socket.writable && socket.writableLength === 0) socket.write(text) }
+        void this.#answer(line, tell).then((answer) => {
           running--
           if (socket.writable) socket.write(answer)
           pump()
@@ -87,16 +90,18 @@ export class ControlSocket implements Lifetime {
   }
 
   /** Never rejects. */
-  async #answer(line: string): Promise<string> {
+  async #answer(line: string, tell: (text: string) => void): Promise<string> {
     let request: Request | undefined
     try {
       request = readRequest(line)
-      const { command: name } = request
+      const { id, command: name, input, progress } = request
       const command = this.#commands.get(name)
       if (command === undefined) throw new CommandError('bad-input', `this server knows no command "${name}"`)
-      return answerLine(request.id, undefined, await command.run(request.input))
+      const result = await (progress === true ? command.run(input, (how) => tell(progressLine(id, how))) : command.run(input))
+      return answerLine(id, undefined, result)
     } catch (error) {
       if (error instanceof CommandError) return answerLine(request?.id ?? '', error)
+      if (error instanceof StoreError) return answerLine(request?.id ?? '', new CommandError('unavailable', error.message))
       const id = randomIdentifier(6)
       this.#log.error('control.failed', { id }, error)
       const told = new CommandError('internal', `the server failed; its log says more under ${id}`)

@@ -30,7 +30,7 @@ export async function askPassword(keyboard: Keyboard, { repeated }: { readonly r
 export async function askPassphrase(keyboard: Keyboard, isNew: boolean): Promise<string> {
   if (!keyboard.input.isTTY) {
     throw new ConfigError([{
-      file: 'configuration', line: undefined, key: 'keys.passphrase_prompt',
+      file: undefined, line: undefined, key: 'keys.passphrase_prompt',
       problem: 'the passphrase is asked for at a terminal, and stdin is none',
       remedy: 'Start the server at a terminal and give commands while it runs, or write keys.passphrase_file or keys.passphrase_credential',
     }])

@@ -29,7 +29,7 @@ export function statusCommand(state: () => ServerState): Extension {
     name: 'status-command',
     implements: [],
     install: ({ clock, domains, sessions }) => {
-      const started = clock.now()
+      const started = clock.elapsed()
       return {
         commands: [{
           name: 'status',
@@ -39,7 +39,7 @@ export function statusCommand(state: () => ServerState): Extension {
             const { tor, ...rest } = state()
             const published = tor.state === 'ready' ? tor.published : []
             return {
-              ...rest, uptime: clock.now() - started, memory: process.memoryUsage.rss(), sessions: sessions.count,
+              ...rest, uptime: clock.elapsed() - started, memory: process.memoryUsage.rss(), sessions: sessions.count,
               tor: { state: tor.state, version: 'version' in tor ? tor.version : undefined, percent: 'percent' in tor ? tor.percent : undefined },
               onions: domains.all().flatMap(({ label, onionAddress: address }) => (
                 address === undefined ? [] : [{ label, address, published: published.includes(address) }])),

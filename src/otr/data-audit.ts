@@ -86,7 +86,7 @@ export class DataAudit {
     const others = (known?.pairs ?? []).filter((one) => one !== pair).slice(1 - PAIRS_PER_DIRECTION)
     const sample = said.authenticated.length > LONGEST_SAMPLE ? pair?.sample : Buffer.from(said.authenticated)
     this.#remember(name, {
-      at: this.#clock.now(), senderKeyId, recipientKeyId, nextKey: Buffer.from(nextKey),
+      at: this.#clock.elapsed(), senderKeyId, recipientKeyId, nextKey: Buffer.from(nextKey),
       pairs: [...others, { senderKeyId, recipientKeyId, counter: Buffer.from(counter), sample }],
     })
     return findings

@@ -56,7 +56,7 @@ export class ExchangeAudit {
   }
 
   #commit(name: string, message: Encoded): undefined {
-    const now = this.#clock.now()
+    const now = this.#clock.elapsed()
     const fields = fieldsOf(message)
     // Copies, as the fields are views of a whole message.
     const commitment = { encrypted: Buffer.from(fields.field()), hash: Buffer.from(fields.field()) }
@@ -73,7 +73,7 @@ export class ExchangeAudit {
   }
 
   #reveal(name: string, message: Encoded): ExchangeVerdict {
-    this.#forget(this.#clock.now())
+    this.#forget(this.#clock.elapsed())
     const exchange = this.#exchanges.get(name)
     if (exchange === undefined) return 'unseen'
     const keys = cipherKeys(fieldsOf(message).field())

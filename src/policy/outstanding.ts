@@ -41,7 +41,7 @@ export class Outstanding {
     const name = entryName(from, to, id)
     entries.delete(name)
     if (entries.size >= MOST_PER_SENDER) forgetFirst(entries)
-    entries.set(name, { ...asked, expires: this.#clock.now() + ANSWER_MILLISECONDS })
+    entries.set(name, { ...asked, expires: this.#clock.elapsed() + ANSWER_MILLISECONDS })
   }
 
   /** The request that an answer from `from` to `to` belongs to, which has then had its answer. */
@@ -53,7 +53,7 @@ export class Outstanding {
     if (entries === undefined || entry === undefined) return undefined
     entries.delete(name)
     if (entries.size === 0) this.#senders.delete(sender)
-    return entry.expires > this.#clock.now() ? entry : undefined
+    return entry.expires > this.#clock.elapsed() ? entry : undefined
   }
 }
 

@@ -55,7 +55,7 @@ export class Refusals {
   }
 
   #mayTell({ from, to }: Envelope): boolean {
-    const now = this.#clock.now()
+    const now = this.#clock.elapsed()
     for (const [pair, at] of this.#told) {
       if (now - at < REMOTE_INTERVAL_MILLISECONDS) break
       this.#told.delete(pair)

@@ -17,6 +17,7 @@ import type { InlineFeature } from '../stream/inline.ts'
 import type { Element } from '../xml/element.ts'
 import type { Jid } from '../xmpp/jid.ts'
 import type { StanzaError } from '../xmpp/stanza-error.ts'
+import type { CommandProgress } from './command-progress.ts'
 import type { ServedDomain, ServedDomains } from './domains.ts'
 import type { Envelope, StanzaKind } from './envelope.ts'
 import type { Operators } from './operators.ts'
@@ -169,8 +170,11 @@ export interface CommandRoute {
   readonly name: string
   /** Said where the answer is in the memory of a running server: then there is none where no server runs. */
   readonly ofRunningServer?: true
-  /** Arguments as JSON from the control socket: to be checked. The answer is JSON, too. Throw CommandError to refuse. */
-  run(input: unknown): unknown | Promise<unknown>
+  /**
+   * Arguments as JSON from the control socket: to be checked. The answer is JSON, too. Throw CommandError to refuse.
+   * `onProgress` is there where somebody waits at a terminal; a command that takes no while does not call it.
+   */
+  run(input: unknown, onProgress?: (progress: CommandProgress) => void): unknown | Promise<unknown>
 }
 
 /** A page of the web server; its shape is settled when the web room is built. */

@@ -1,4 +1,5 @@
 import type { Log } from '../log.ts'
+import { StoreError } from '../store/store-error.ts'
 import { element, type Element } from '../xml/element.ts'
 import { randomIdentifier } from '../xmpp/identifiers.ts'
 import { NS_CLIENT } from '../xmpp/namespaces.ts'
@@ -176,9 +177,16 @@ export class Router implements StanzaRouter {
     }
   }
 
-  /** A bug of ours: the stack goes to the log, and an id that names nobody joins it to what the sender was told. */
+  /**
+   * A bug of ours: the stack goes to the log, and an id that names nobody joins it to what the sender was told. A disk
+   * that is full or failing is none: it may go on later (RFC 6120 §8.3.3.18).
+   */
   #bug(event: string, cause: unknown): StanzaError {
     const id = randomIdentifier(6)
+    if (cause instanceof StoreError) {
+      this.#log.error('store.failed', { part: 'routing', condition: cause.code, id })
+      return new StanzaError('resource-constraint', { text: `It could not be stored. The operator's log has more about ${id}.` })
+    }
     this.#log.error(event, { part: 'routing', condition: 'internal-server-error', id }, cause)
     return new StanzaError('internal-server-error', { text: `The operator's log has more about ${id}.` })
   }

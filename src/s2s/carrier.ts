@@ -51,7 +51,7 @@ export class Carrier {
   constructor(stream: Stream, parts: CarrierParts) {
     this.#stream = stream
     this.#parts = parts
-    this.#usedAt = parts.clock.now()
+    this.#usedAt = parts.clock.elapsed()
   }
 
   /** When a stanza last went this way or came, in milliseconds. */
@@ -73,7 +73,7 @@ export class Carrier {
   /** 'full': nothing was sent, as too much is unacknowledged; 'lost': the stream is over, and nobody else tells the sender. */
   send({ envelope, text }: Queued): 'taken' | 'full' | 'lost' {
     if (!this.#stream.open) return 'lost'
-    this.#usedAt = this.#parts.clock.now()
+    this.#usedAt = this.#parts.clock.elapsed()
     if (this.#state !== 'off') {
       const { limits } = this.#parts
       const bytes = Buffer.byteLength(text)
@@ -91,7 +91,7 @@ export class Carrier {
 
   /** A stanza of the other side was handled. */
   handled(): void {
-    this.#usedAt = this.#parts.clock.now()
+    this.#usedAt = this.#parts.clock.elapsed()
     if (this.#state === 'on') this.#handled = (this.#handled + 1) % COUNTS
   }
 

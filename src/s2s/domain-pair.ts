@@ -246,6 +246,6 @@ export class DomainPair implements StreamWatcher {
   }
 
   get #now(): number {
-    return this.#parts.stream.clock.now()
+    return this.#parts.stream.clock.elapsed()
   }
 }

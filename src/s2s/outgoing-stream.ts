@@ -90,7 +90,7 @@ export class OutgoingStream implements StreamOwner {
     this.#parts = parts
     this.#identity = identity
     this.#identified = route.proof === 'onion'
-    this.#usedAt = parts.stream.clock.now()
+    this.#usedAt = parts.stream.clock.elapsed()
     if (connection.protection === 'tls') this.#judge(connection)
     this.#stream = new Stream(connection, parts.stream, OUR_OWN_PLACE, this, { from: pair.local, to: pair.remote, identity })
     this.#carrier = new Carrier(this.#stream, { router: parts.router, clock: parts.stream.clock, limits: parts.limits })
@@ -172,7 +172,7 @@ export class OutgoingStream implements StreamOwner {
   idle(): void {
     const { clock } = this.#parts.stream
     const usedAt = Math.max(this.#usedAt, this.#carrier.usedAt)
-    if (clock.now() - usedAt >= this.#parts.limits.idle_close) return this.end()
+    if (clock.elapsed() - usedAt >= this.#parts.limits.idle_close) return this.end()
     this.#stream.heardAt = usedAt
     this.#stream.askedAt = 0
   }
@@ -251,6 +251,6 @@ export class OutgoingStream implements StreamOwner {
   }
 
   #use(): void {
-    this.#usedAt = this.#parts.stream.clock.now()
+    this.#usedAt = this.#parts.stream.clock.elapsed()
   }
 }

@@ -42,13 +42,10 @@ export interface Database {
   writeNow<T>(work: () => T): T
   /** Commits at once what `write` still holds. */
   flush(): void
-  /**
-   * Copies all that is committed into a new file (mode 0600), as it is at one moment, while others go on writing; a few
-   * pages at a time. @throws StoreError
-   */
-  snapshot(file: string): Promise<void>
   /** Leaves nothing in the log of what was written over: for when that was a secret. */
   emptyLog(): void
+  /** For who copies it (snapshot.ts); nobody else opens it. */
+  readonly file: string
   /** Its size in the file. */
   readonly bytes: number
   close(): void
@@ -89,19 +86,17 @@ export function holdWriteLock(file: string): { release(): void } | undefined {
 /** 'sott': tells our files from other programs' (https://www.sqlite.org/fileformat2.html#application_id). */
 const APPLICATION_ID = 0x736f7474
 const BUSY_MILLISECONDS = 5000
-/** Of a snapshot: 1 MB, then everybody else's turn. */
-const PAGES_AT_A_TIME = 256
 /** The write-ahead log shrinks to this many bytes after a checkpoint. */
 const LOG_BYTES = 4 * 1024 * 1024
 
 class SqliteDatabase implements Database {
-  readonly #file: string
+  readonly file: string
   readonly #connection: Sqlite.Database
   readonly #statements = new Map<string, Statement<unknown>>()
   readonly #writes: WriteQueue
 
   constructor(file: string, connection: Sqlite.Database) {
-    this.#file = file
+    this.file = file
     this.#connection = connection
     try {
       this.#prepareFile()
@@ -113,7 +108,7 @@ class SqliteDatabase implements Database {
       execute: (sql) => { this.#connection.exec(sql) },
       isOpen: () => this.#connection.open,
       inTransaction: () => this.#connection.inTransaction,
-      explained: (error) => explained(this.#file, error),
+      explained: (error) => explained(this.file, error),
     })
   }
 
@@ -132,7 +127,7 @@ class SqliteDatabase implements Database {
       'SELECT coalesce(max(step), 0) AS step FROM migration WHERE owner = ?')
     const record = this.statement('INSERT INTO migration (owner, step) VALUES (?, ?)')
     const target = {
-      file: this.#file,
+      file: this.file,
       execute: (sql: string) => { this.#connection.exec(sql) },
       lastStep: (name: string) => last.get(name)?.step ?? 0,
       recordStep: (name: string, step: number) => { record.run(name, step) },
@@ -140,7 +135,7 @@ class SqliteDatabase implements Database {
     try {
       this.#connection.transaction(() => applyMigrations(target, owner, migrations)).immediate()
     } catch (error) {
-      throw explained(this.#file, error)
+      throw explained(this.file, error)
     }
   }
 
@@ -156,17 +151,6 @@ class SqliteDatabase implements Database {
     this.#writes.flush()
   }
 
-  async snapshot(file: string): Promise<void> {
-    this.flush()
-    try {
-      makeFile(file)
-      await this.#connection.backup(file, { progress: () => PAGES_AT_A_TIME })
-      withoutLog(file)
-    } catch (error) {
-      throw explained(file, error)
-    }
-  }
-
   emptyLog(): void {
     this.flush()
     this.#connection.pragma('wal_checkpoint(TRUNCATE)')
@@ -179,8 +163,11 @@ class SqliteDatabase implements Database {
 
   close(): void {
     if (!this.#connection.open) return
-    this.emptyLog() // nothing that was deleted stays behind
-    this.#connection.close()
+    try {
+      this.emptyLog() // nothing that was deleted stays behind
+    } finally {
+      this.#connection.close() // on a full disk the log stays, and the next start reads it
+    }
   }
 
   /** Refuses what is not ours or damaged, before anything is written to it. */
@@ -189,10 +176,10 @@ class SqliteDatabase implements Database {
     const tables = connection.prepare('SELECT count(*) FROM sqlite_schema').pluck().get()
     const application = connection.pragma('application_id', { simple: true })
     if (tables !== 0 && application !== APPLICATION_ID) {
-      throw new StoreError(this.#file, 'is a database of another program', 'Move it away, or set files.data elsewhere.')
+      throw new StoreError(this.file, 'is a database of another program', 'Move it away, or set files.data elsewhere.')
     }
     if (connection.pragma('quick_check(1)', { simple: true }) !== 'ok') {
-      throw new StoreError(this.#file, 'is damaged',
+      throw new StoreError(this.file, 'is damaged',
         'Move it away together with its -wal and -shm files, and restore a backup.')
     }
     connection.pragma(`application_id = ${APPLICATION_ID}`)
@@ -208,18 +195,8 @@ class SqliteDatabase implements Database {
   }
 }
 
-/** A copy of a database with a log would get one beside it as soon as somebody reads it. */
-function withoutLog(file: string): void {
-  const connection = new Sqlite(file)
-  try {
-    connection.pragma('journal_mode = DELETE')
-  } finally {
-    connection.close()
-  }
-}
-
 /** SQLite gives its log and index files the mode of the database. */
-function makeFile(file: string): void {
+export function makeFile(file: string): void {
   closeSync(openSync(file, 'a', 0o600))
   const directory = openSync(dirname(file), 'r')
   try {

@@ -3,9 +3,12 @@ export class StoreError extends Error {
   readonly file: string
   /** A sentence: what the operator can do. */
   readonly remedy: string
+  /** What SQLite or the system calls it, e.g. 'SQLITE_FULL'; '' where neither was asked. */
+  readonly code: string
 
   constructor(file: string, problem: string, remedy: string, cause?: unknown) {
     super(`${file}: ${problem}. ${remedy}`, cause === undefined ? undefined : { cause })
+    this.code = cause instanceof Error && 'code' in cause ? String(cause.code) : ''
     this.name = 'StoreError'
     this.file = file
     this.remedy = remedy
@@ -27,6 +30,9 @@ const MEANINGS: ReadonlyArray<readonly [code: string, problem: string, remedy: s
   ['EISDIR', 'is a directory', 'Move it away.'],
   ['EROFS', 'cannot be written: its file system is read-only', 'Set files.data to a directory that can be written.'],
   ['ENOSPC', 'cannot grow', 'Free some space on its disk.'],
+  ['EDQUOT', 'cannot grow', 'Free some space, or raise the quota of the server\'s user.'],
+  ['EFBIG', 'cannot grow', 'Raise the limit of the size of files (ulimit -f).'],
+  ['EIO', 'cannot be read or written', 'Look into the system\'s log: its disk may be failing.'],
 ]
 
 /** The same failure in the operator's words; whatever is no failure of the file itself is returned as it is. */

@@ -30,7 +30,7 @@ export class Liveness implements Lifetime {
 
   constructor(clock: Clock) {
     this.#clock = clock
-    this.now = clock.now()
+    this.now = clock.elapsed()
   }
 
   add(stream: Watched): void {
@@ -70,7 +70,7 @@ export class Liveness implements Lifetime {
   }
 
   sweep(): void {
-    this.now = this.#clock.now()
+    this.now = this.#clock.elapsed()
     for (const stream of this.#streams) stream.sweep(this.now)
   }
 }

@@ -58,7 +58,7 @@ export class Outbox {
     if (this.#pending === '' || this.#blockedSince !== 0) return
     const text = this.#pending
     this.#pending = ''
-    if (!this.#connection.write(text)) this.#blockedSince = this.#clock.now()
+    if (!this.#connection.write(text)) this.#blockedSince = this.#clock.elapsed()
   }
 
   /** The operating system has taken everything. */

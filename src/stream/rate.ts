@@ -22,12 +22,12 @@ export class Rate {
     this.#source = source
     this.#clock = clock
     this.#bytes = bytesPerSecond * BURST_SECONDS
-    this.#at = clock.now()
+    this.#at = clock.elapsed()
   }
 
   /** So many bytes were read: where they were too many, no more are until the rate allows it again. */
   took(bytes: number): void {
-    const now = this.#clock.now()
+    const now = this.#clock.elapsed()
     const filled = Math.max(0, now - this.#at) / 1000 * this.#bytesPerSecond
     this.#bytes = Math.min(this.#bytes + filled, this.#bytesPerSecond * BURST_SECONDS) - bytes
     this.#at = now

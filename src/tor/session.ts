@@ -93,13 +93,13 @@ class Listener implements ControlOwner {
 
 /** The control socket is there a moment after the process; there is no other sign of it. */
 async function connectWhenReady(process: TorProcess, files: TorFiles, owner: ControlOwner, clock: Clock, signal: AbortSignal): Promise<Control> {
-  const deadline = clock.now() + CONTROL_MILLISECONDS
+  const deadline = clock.elapsed() + CONTROL_MILLISECONDS
   for (;;) {
     try {
       return await Control.connect({ path: files.control }, owner, clock)
     } catch (error) {
       if (!process.running) throw exited(await process.exited, files)
-      if (signal.aborted || clock.now() >= deadline) throw error
+      if (signal.aborted || clock.elapsed() >= deadline) throw error
       await new Promise<void>((resolve) => { clock.after(POLL_MILLISECONDS, resolve) })
     }
   }

@@ -172,11 +172,11 @@ export class Tor implements Lifetime {
   /** One session after the other, until stopped. */
   async #live(stop: AbortSignal): Promise<void> {
     for (let failures = 0; !stop.aborted; failures += 1) {
-      const before = this.#clock.now()
+      const before = this.#clock.elapsed()
       const error = await this.#serve(stop)
       if (stop.aborted) return
       this.#failed(error)
-      if (this.#clock.now() - before > WELL_MILLISECONDS) failures = 0
+      if (this.#clock.elapsed() - before > WELL_MILLISECONDS) failures = 0
       await this.#pause(backoff(failures, Math.random()), stop)
       this.#idle = { state: 'starting' }
     }

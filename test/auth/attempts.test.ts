@@ -68,10 +68,14 @@ test('names are remembered up to a bound; the oldest is forgotten first', () => 
   assert.ok(attempts.admit('first', undefined))
 })
 
-test('a clock that is set back locks nobody out for longer', () => {
+test('a clock that is set locks nobody out for longer, nor for shorter: the window is of the time that passes', () => {
   const clock = new TestClock()
   const attempts = new Attempts(SETTINGS, clock)
   admitted(attempts, 10, () => 'romeo', () => undefined)
-  clock.advance(-5000)
+  for (const years of [-1, 2]) {
+    clock.set(clock.now() + years * 365 * 86_400_000)
+    assert.ok(!attempts.admit('romeo', undefined))
+  }
+  clock.advance(SETTINGS.attempts_window)
   assert.ok(attempts.admit('romeo', undefined))
 })

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { copyFileSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, test } from 'node:test'
@@ -19,6 +19,8 @@ describe('backups by the hour', () => {
   let clock: TestClock
   let log: TestLog
   let backups: Backups
+  /** The operators. */
+  let told: string[]
 
   beforeEach(async () => {
     folder = mkdtempSync(join(tmpdir(), 'sotto-backups-'))
@@ -26,6 +28,7 @@ describe('backups by the hour', () => {
     database.migrate('test', [{ step: 1, sql: 'CREATE TABLE said (word TEXT NOT NULL) STRICT' }])
     clock = new TestClock(Date.UTC(2026, 10, 23, 12))
     log = new TestLog()
+    told = []
   })
   afterEach(async () => {
     await backups.stop()
@@ -35,9 +38,10 @@ describe('backups by the hour', () => {
 
   async function begin(more: Readonly<Record<string, unknown>> = {}): Promise<void> {
     const key = join(folder, 'key.txt')
+    rmSync(key, { force: true })
     const recipient = await makeIdentity(key)
     const config = configSchema.parse({ files: { data: folder }, backup: { recipients: [recipient], identity: key, ...more } })
-    backups = new Backups({ config, configFile: undefined, database, socks: () => undefined, clock, log })
+    backups = new Backups({ config, configFile: undefined, database, socks: () => undefined, clock, log, tell: (subject, text) => { told.push(`${subject}: ${text}`) } })
     backups.start()
   }
 
@@ -112,15 +116,54 @@ describe('backups by the hour', () => {
     assert.equal(one.name, other.name)
   })
 
+  test('whatever somebody sets the clock to: one each hour, the last one is kept and shown, and none takes the name of another', async () => {
+    await begin({ hourly: 2, daily: 0, weekly: 0 })
+    const start = clock.now()
+    clock.advance(60_000)
+    await until(() => names().length === 1, 'the first')
+    const seen = new Set(names())
+    await backups.now()
+    const days = 24 * HOUR
+    for (const time of [start - 3 * days, start + 700 * days, start, start + 59_000, start - 5000 * days]) {
+      clock.set(time)
+      const before = names()
+      await until(() => { clock.advance(HOUR / 4); return names().some((name) => !before.includes(name)) }, 'the next')
+      const receipt = await backups.now()
+      assert.equal(backups.list().at(-1)?.name, receipt.name)
+      assert.deepEqual(backups.list().filter(({ receipt: one }) => one === undefined), [])
+      assert.ok(!seen.has(receipt.name), receipt.name)
+      for (const name of names()) seen.add(name)
+      assert.ok(names().length <= 4, 'they are bounded')
+    }
+    assert.deepEqual(log.lines.filter(({ level }) => level === 'error'), [])
+  })
+
+  test('where all of them are of the future, one is made soon: nobody knows how old they are', async () => {
+    await begin()
+    await backups.now()
+    await backups.stop()
+    clock.set(clock.now() - 48 * HOUR)
+    await begin()
+    const before = names()
+    clock.advance(60_000)
+    await until(() => names().length > before.length, 'the next')
+  })
+
   test('a failure is told, costs none of those that are there, and is tried again within 5 minutes', async () => {
     await begin()
     await backups.now()
+    copyFileSync(join(folder, 'key.txt'), join(folder, 'key.txt.old'))
     writeFileSync(join(folder, 'key.txt'), 'no key')
     clock.advance(60_000)
     await until(() => log.lines.some(({ event }) => event === 'backup.failed'), 'it is told')
     assert.equal(names().length, 1)
     const before = log.lines.length
+    const secret = readFileSync(join(folder, 'key.txt.old'), 'utf8')
     await until(() => { clock.advance(5 * 60_000); return log.lines.length > before }, 'it is tried again')
+    assert.deepEqual(told, ['Backups: No backup could be made (BackupError). It is tried again; the earlier ones are there. On the server, sotto backup now tells more.'])
+    writeFileSync(join(folder, 'key.txt'), secret)
+    await until(() => { clock.advance(60_000); return told.length > 1 }, 'they are told that it is well again')
+    assert.deepEqual(told.slice(1), ['Backups: Backups are made again.'])
     await backups.stop()
     assert.deepEqual(readdirSync(backups.vault.folder).filter((name) => !/\.age(\.json)?$/.test(name)), [])
   })

@@ -186,6 +186,28 @@ describe('the alarm', () => {
     await pass(bench, 18 * HOUR)
     assert.equal(overdue(), 4)
     assert.ok(bench.events('backup.copy-failed').length > 10)
+    assert.deepEqual(bench.told, [6, 12, 18, 24].map((hours) => (
+      `Copies of backups: Place 1 of backup.copies has had no new proven copy for ${hours} hours (ENOENT). On the server, sotto backup list tells more.`)))
+  })
+
+  test('the operators are told once when it is well again, and never while it is', async (t) => {
+    const { bench, folder } = benched(t, 'directory')
+    bench.copies.start()
+    await bench.proven(bench.add())
+    await pass(bench, 5 * HOUR)
+    await bench.proven(bench.add())
+    assert.deepEqual(bench.told, [])
+    renameSync(folder, `${folder}.away`)
+    await pass(bench, 7 * HOUR)
+    renameSync(`${folder}.away`, folder)
+    assert.equal(bench.told.length, 1)
+    await pass(bench, 2 * HOUR) // what is copied now is as old as what was there
+    assert.equal(bench.told.length, 1)
+    for (let count = 0; count < 2; count++) {
+      await bench.proven(bench.add())
+      await pass(bench, HOUR)
+    }
+    assert.deepEqual(bench.told.slice(1), ['Copies of backups: Place 1 of backup.copies has a proven copy again that is new enough.'])
   })
 
   test('rings where there never was a copy, and a restart does not put it off', async (t) => {
@@ -210,6 +232,65 @@ describe('the alarm', () => {
     await bench.proven(bench.add())
     await pass(bench, HOUR)
     assert.deepEqual(bench.events('backup.copy-overdue'), [])
+  })
+})
+
+describe('a clock that somebody sets', () => {
+  const DAY = 24 * HOUR
+
+  test('forward by years and back again: the alarm is not silent until the clock comes there once more', async (t) => {
+    const { bench, folder } = benched(t, 'directory')
+    bench.copies.start()
+    await bench.proven(bench.add())
+    const now = bench.clock.now()
+    bench.clock.set(now + 3650 * DAY)
+    const future = bench.add()
+    await until(() => bench.copies.list()[0]?.newest?.name === future.name, 'it is proven')
+    bench.clock.set(now + HOUR)
+    await bench.proven(bench.add())
+    assert.equal(bench.copies.list()[0]?.count, 3)
+    renameSync(folder, `${folder}.away`)
+    await pass(bench, 13 * HOUR)
+    assert.equal(bench.events('backup.copy-overdue').length, 2)
+  })
+
+  test('back by years, while nothing was ever copied: it rings by the time that really passes', async (t) => {
+    const bench = new Bench(t, { copies: (folder) => [{ kind: 'directory', path: join(folder, 'nowhere') }] })
+    bench.copies.start()
+    await pass(bench, HOUR)
+    bench.clock.set(bench.clock.now() - 3650 * DAY)
+    await pass(bench, 12 * HOUR)
+    assert.ok(bench.events('backup.copy-overdue').length > 0)
+  })
+
+  test('takes no copy away that was proven, neither here nor there, and makes those that are missing', async (t) => {
+    const { bench, folder } = benched(t, 'command', { hourly: 2, daily: 0, weekly: 0 })
+    bench.copies.start()
+    const first = bench.add(1000)
+    await bench.proven(first)
+    const now = bench.clock.now()
+    for (const time of [now - 30 * DAY, now + 3650 * DAY, now - 29 * DAY]) {
+      bench.clock.set(time)
+      const one = bench.add(1000)
+      await bench.proven(one)
+      await bench.settled()
+      assert.ok(readdirSync(folder).includes(one.name))
+    }
+    assert.equal(bench.copies.list()[0]?.failure, undefined)
+  })
+
+  test('in the middle of a round: neither is it cut short, nor does one that hangs hang for ever', async (t) => {
+    const bench = new Bench(t, { copies: (folder) => [{ kind: 'command', command: ['sh', '-c', `echo x >>${folder}/begun; sleep 1000`] }] })
+    bench.copies.start()
+    bench.add()
+    await until(() => read(join(bench.folder, 'begun')) !== '', 'it runs')
+    bench.clock.set(bench.clock.now() + 30 * DAY)
+    bench.clock.advance(50 * MINUTE)
+    assert.deepEqual(bench.events('backup.copy-failed'), [])
+    bench.clock.set(bench.clock.now() - 3650 * DAY)
+    bench.clock.advance(10 * MINUTE)
+    await bench.failed(1)
+    assert.equal(bench.events('backup.copy-failed')[0]?.fields.condition, 'timed-out')
   })
 })
 

@@ -30,6 +30,8 @@ export class Bench {
   readonly folder = mkdtempSync(join(tmpdir(), 'sotto-copies-'))
   readonly clock = new TestClock(Date.UTC(2026, 10, 23, 12))
   readonly log = new TestLog()
+  /** What the operators were told. */
+  readonly told: string[] = []
   readonly vault = new Vault(join(this.folder, 'backups'))
   readonly backup: Config['backup']
   copies: Copies
@@ -51,7 +53,7 @@ export class Bench {
   #make(): Copies {
     return new Copies({
       backup: this.backup, folder: this.vault.folder, originals: () => this.#originals, socks: () => this.#socks,
-      clock: this.clock, log: this.log, random: () => 0.5,
+      clock: this.clock, log: this.log, tell: (subject, text) => { this.told.push(`${subject}: ${text}`) }, random: () => 0.5,
     })
   }
 

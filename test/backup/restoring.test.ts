@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { chmodSync, copyFileSync, existsSync, mkdirSync, readFileSync, readdirSync, statSync, truncateSync, writeFileSync } from 'node:fs'
+import { chmodSync, copyFileSync, existsSync, mkdirSync, readFileSync, readdirSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, test, type TestContext } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
@@ -84,12 +84,57 @@ describe('a backup', () => {
     writeFileSync(keyFile, 'another')
     assert.match((await elsewhere.sotto(['backup', 'restore', file, '-i', place.key])).stdout, /Left alone .*storage\.key/)
     assert.equal(readFileSync(keyFile, 'utf8'), 'another')
-    const { rmSync } = await import('node:fs')
     rmSync(keyFile)
     const third = Place.make(t)
     assert.match((await third.sotto(['backup', 'restore', file, '-i', place.key])).stdout, /Restored .*storage\.key, too\./)
     assert.equal(readFileSync(keyFile, 'utf8'), key)
     assert.equal((await third.sotto(['account', 'list'])).code, 0)
+  })
+})
+
+describe('a restore in another folder', () => {
+  test('puts what lies outside of the data directory by a relative path where the configuration is now, and leaves the old place alone', async (t) => {
+    const { place, file } = await backedUp(t, `\n[keys]\nfile = "../secret/storage.key"`)
+    const old = place.path('..', 'secret', 'storage.key')
+    const key = readFileSync(old, 'utf8')
+    rmSync(place.path('..', 'secret'), { recursive: true })
+    const elsewhere = Place.make(t)
+    const { code, stdout } = await elsewhere.sotto(['backup', 'restore', file, '-i', place.key])
+    assert.equal(code, 0)
+    assert.match(stdout, /Restored .*secret\/storage\.key, too\./)
+    assert.equal(readFileSync(elsewhere.path('..', 'secret', 'storage.key'), 'utf8'), key)
+    assert.ok(!existsSync(old))
+    assert.match((await elsewhere.sotto(['account', 'list'])).stdout, /^juliet@.*\nromeo@/)
+  })
+
+  test('by a configuration that was written anew, puts each file where that one names it', async (t) => {
+    const { place, file } = await backedUp(t, `\n[keys]\nfile = "../secret/storage.key"`)
+    const elsewhere = Place.make(t)
+    writeFileSync(elsewhere.path('sotto.toml'), readFileSync(place.path('sotto.toml'), 'utf8').replace('../secret/storage.key', 'mine/here.key'))
+    assert.equal((await elsewhere.sotto(['backup', 'restore', file, '-i', place.key])).code, 0)
+    assert.equal(readFileSync(elsewhere.path('mine', 'here.key'), 'utf8'), readFileSync(place.path('..', 'secret', 'storage.key'), 'utf8'))
+    assert.equal((await elsewhere.sotto(['account', 'list'])).code, 0)
+  })
+
+  test('where the passphrase lies in a file, asks for that file before anything is changed: no backup holds it', async (t) => {
+    const place = Place.make(t)
+    await makeIdentity(place.path('..', 'key.txt'))
+    const recipient = /age1\S+/.exec(readFileSync(place.key, 'utf8'))?.[0] ?? ''
+    writeFileSync(place.path('sotto.toml'), `[tor]\nenabled = false\n[keys]\npassphrase_file = "passphrase"\n[backup]\nrecipients = ["${recipient}"]\nidentity = "opens.txt"\n`)
+    copyFileSync(place.key, place.path('opens.txt'))
+    writeFileSync(place.path('passphrase'), 'a rose by any other name would smell as sweet\n', { mode: 0o600 })
+    assert.equal((await place.sotto(['account', 'add'], 'juliet wherefore art thou\n')).code, 0)
+    assert.equal((await place.sotto(['backup', 'now'])).code, 0)
+    const elsewhere = Place.make(t)
+    const words = ['backup', 'restore', onlyBackup(place), '-i', place.key]
+    const { code, stderr } = await elsewhere.sotto(words)
+    assert.deepEqual([code, readdirSync(elsewhere.folder)], [78, []])
+    assert.match(stderr, /sotto\.toml: keys\.passphrase_file: .*\/passphrase is not there, and no backup holds it\. Write the passphrase into that file first .*nothing was changed\./)
+    copyFileSync(place.path('passphrase'), elsewhere.path('passphrase'))
+    const restored = await elsewhere.sotto(words)
+    assert.equal(restored.code, 0)
+    assert.match(restored.stdout, /No backup holds .*\/opens\.txt \(backup\.identity\)/)
+    assert.match((await elsewhere.sotto(['account', 'list'])).stdout, /^juliet@/)
   })
 })
 
@@ -173,7 +218,7 @@ describe('SIGKILL', { timeout: 240_000 }, () => {
     const names = readdirSync(place.path('data', 'backups'))
     for (const name of names.filter((one) => one.endsWith('.age'))) {
       const folder = Place.make(t).folder
-      await unpack(place.path('data', 'backups', name), identitiesIn(place.key), folder)
+      await unpack({ file: place.path('data', 'backups', name), identities: identitiesIn(place.key) }, folder)
     }
     assert.deepEqual(names.filter((name) => !/\.age(\.json)?$/.test(name)), [])
   })

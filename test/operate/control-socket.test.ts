@@ -26,6 +26,16 @@ describe('the control socket', () => {
     { name: 'refuse', run: () => { throw new CommandError('refused', 'there is no such account') } },
     { name: 'break', run: () => { throw new Error('the password is hunter2') } },
     { name: 'hold', run: () => new Promise((resolve) => { held.push(() => resolve('let go')) }) },
+    {
+      name: 'long', run: async (_input, onProgress) => {
+        for (let percent = 0; percent <= 100; percent += 50) {
+          onProgress?.({ step: 'sing', percent })
+          await new Promise((resolve) => { setImmediate(resolve) })
+        }
+        return 'sung'
+      },
+    },
+    { name: 'flood', run: (_input, onProgress) => { for (let count = 0; count < 1_000_000; count++) onProgress?.({ step: 'sing', percent: 1 }) } },
     { name: 'held', run: () => held.length },
     { name: 'let go', run: () => { for (const letGo of held.splice(0)) letGo() } },
   ]
@@ -52,6 +62,24 @@ describe('the control socket', () => {
   test('a command is answered with its result', async () => {
     const client = await connected()
     assert.deepEqual(await client.run('echo', { name: 'juliet', 'ä\n': [1, undefined, 2] }), { name: 'juliet', 'ä\n': [1, null, 2] })
+    await client.close()
+  })
+
+  test('who asks for it is told how far a command is, before it is answered', async () => {
+    const client = await connected()
+    const heard: unknown[] = []
+    assert.equal(await client.run('long', {}, (progress) => heard.push(progress)), 'sung')
+    assert.deepEqual(heard, [0, 50, 100].map((percent) => ({ step: 'sing', percent })))
+    assert.equal(await client.run('long', {}), 'sung')
+    assert.equal(heard.length, 3)
+    await client.close()
+  })
+
+  test('nothing is kept for who does not read how far it is', async () => {
+    const client = await connected()
+    let count = 0
+    await client.run('flood', {}, () => { count++ })
+    assert.ok(count < 10_000, `${count} lines`)
     await client.close()
   })
 

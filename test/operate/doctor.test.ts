@@ -103,10 +103,16 @@ describe('what the doctor finds', () => {
     const last = async (now = NOW): Promise<Verdict | undefined> => (await verdicts(backups, given, now)).at(-1)
     assert.equal(await last(), 'bad', 'nothing is known')
     const ledger = CopyLedger.read(join(directory, 'copies.json'))
-    ledger.keep(['/elsewhere'], NOW)
+    ledger.keep(['directory /elsewhere'], NOW)
     assert.equal(await last(), 'bad', 'there is none')
-    ledger.prove('/elsewhere', 'sotto-2026-11-22T11-30-00Z.age', { at: NOW, bytes: 1, sha256: 'x' })
+    ledger.prove('directory /elsewhere', 'sotto-2026-11-22T11-30-00Z.age', { at: NOW, bytes: 1, sha256: 'x' })
     assert.deepEqual([await last(), await last(NOW + DAY)], ['good', 'grave'])
+    const more = config({ backup: { ...given.backup, every: '1h', alarm_after: '6h', copies: [
+      { kind: 'directory', path: '/elsewhere' }, { kind: 'command', command: ['/usr/local/bin/keep'] }] } })
+    const added = (await look(backups, more)).at(-1)
+    assert.deepEqual([added?.verdict, added?.says], ['bad', 'No copy in command /usr/local/bin/keep is proven yet'], 'a place that was added since the start')
+    ledger.prove('directory /elsewhere', 'sotto-2036-11-22T11-30-00Z.age', { at: NOW, bytes: 1, sha256: 'x' })
+    assert.equal(await last(NOW + DAY), 'grave', 'one of the future is of unknown age')
   })
 
   test('the clock is judged by what Tor\'s authorities signed', async () => {

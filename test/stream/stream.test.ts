@@ -63,6 +63,22 @@ describe('the deadlines of a stream', () => {
     await once(client, 'close')
   })
 
+  test('a clock that is set forward ends nobody, and one that is set back lets nobody who is dead stay', async () => {
+    const { client, stream, owner, said } = await open()
+    client.write(HEADER)
+    await said(/<stream:features\/>/)
+    clock.set(clock.now() + 24 * 60 * MINUTE)
+    clock.advance(10_000)
+    assert.equal(stream.open, true)
+    stream.established(owner)
+    clock.set(clock.now() - 365 * 24 * 60 * MINUTE)
+    clock.advance(6 * MINUTE)
+    assert.equal(owner.asked, 1)
+    clock.advance(MINUTE + 5000)
+    assert.equal(stream.open, false)
+    await once(client, 'close')
+  })
+
   test('limits.time_to_drain: a client that reads nothing is cut off, however writable its socket seems', async () => {
     const { client, stream, owner } = await open()
     client.pause()

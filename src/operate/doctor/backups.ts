@@ -1,5 +1,7 @@
 import { join } from 'node:path'
+import { systemClock } from '../../clock.ts'
 import { BackupError } from '../../backup/backup-error.ts'
+import { placesOf } from '../../backup/copies.ts'
 import { CopyLedger } from '../../backup/copy-ledger.ts'
 import { readReceipt } from '../../backup/receipt.ts'
 import { madeAt, Vault } from '../../backup/vault.ts'
@@ -14,10 +16,11 @@ export const backups: Check = {
   examine({ config: { backup, files }, now }) {
     if (backup.recipients.length === 0) return [bad('None are made', 'Make a key pair: sotto backup identity FILE, and name it in backup.recipients')]
     const vault = new Vault(backup.directory === '' ? join(files.data, 'backups') : backup.directory)
-    const last = vault.all().at(-1)
+    const last = vault.last(now)
     if (last === undefined) return [bad('There is none yet', 'sotto backup now'), ...copies(backup, vault.folder, now)]
     const minutes = Math.round((now - last.made) / 60_000)
-    const age: Finding = now - last.made > LATE * backup.every ? grave(`The last one was made ${minutes} minutes ago`, 'sotto backup now tells why')
+    const age: Finding = last.made > now ? bad('All of them were made in the future: the clock was set back, and none was made since', 'Set the clock; sotto backup now')
+      : now - last.made > LATE * backup.every ? grave(`The last one was made ${minutes} minutes ago`, 'sotto backup now tells why')
       : good(`The last one was made ${minutes} minutes ago`)
     return [age, proof(vault.receiptPath(last.name)), ...copies(backup, vault.folder, now)]
   },
@@ -27,12 +30,12 @@ export const backups: Check = {
 function copies({ copies: configured, alarm_after: late }: Config['backup'], folder: string, now: number): readonly Finding[] {
   if (configured.length === 0) return [bad('No copy leaves this machine', 'Name a place for them in [[backup.copies]]')]
   const ledger = CopyLedger.read(join(folder, 'copies.json'))
-  if (ledger.places.length === 0) return [bad('Nothing is known of their copies', 'Start the server: it makes them')]
-  return ledger.places.map((place) => {
-    const newest = Math.max(...[...ledger.proven(place).keys()].map((name) => madeAt(name) ?? 0), 0)
+  return placesOf(configured, systemClock).map((place) => {
+    const newest = Math.max(...[...ledger.proven(place).keys()].map((name) => madeAt(name) ?? 0).filter((made) => made <= now), 0)
     const failure = ledger.failure(place)
-    const why = failure === undefined ? 'sotto backup list tells more' : `The last try failed: ${failure.condition}`
-    if (newest === 0) return bad(`${place} has no proven copy`, why)
+    const why = failure !== undefined ? `The last try failed: ${failure.condition}`
+      : ledger.places.includes(place) ? 'sotto backup list tells more' : 'Start the server anew: it has not heard of this place, or makes the first copy a minute after its start'
+    if (newest === 0) return bad(`No copy in ${place} is proven yet`, why)
     const hours = ((now - newest) / 3_600_000).toFixed(1)
     return now - newest > late ? grave(`The newest proven copy in ${place} is ${hours} hours old`, why) : good(`${place} has a proven copy of ${hours} hours ago`)
   })
