@@ -28,4 +28,11 @@ export const AUTH_MIGRATIONS: readonly Migration[] = [{
       public BLOB NOT NULL,
       secret BLOB NOT NULL     -- sealed
     ) STRICT, WITHOUT ROWID;`,
+}, {
+  step: 3,
+  sql: `
+    CREATE TABLE onion_name (
+      domain TEXT PRIMARY KEY,
+      name TEXT NOT NULL       -- under which other tables know it, see auth/onion-names.ts
+    ) STRICT, WITHOUT ROWID;`,
 }]

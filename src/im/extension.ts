@@ -57,6 +57,7 @@ export const instantMessaging: Extension = {
           for (const session of host.sessions.of(account).values()) presence.ended(session)
           forget(host, account, rosters, handshake)
         },
+        renamed: (account, renamed) => rosters.rename(account, renamed),
         exported: (account) => ({ roster: [...rosters.of(account).all()].map((item) => ({ ...item, jid: item.jid.toString() })) }),
       },
       delivery,

@@ -50,6 +50,7 @@ export const blocking: Extension = {
       account: {
         created: (account) => list.forget(account),
         deleted: (account) => list.clear(account),
+        renamed: (account, renamed) => list.rename(account, renamed),
         exported: (account) => ({ blocked_jid: [...list.of(account)] }),
       },
     }
@@ -118,6 +119,18 @@ class BlockList {
   clear(account: Jid): void {
     this.of(account)
     this.#database.statement('DELETE FROM blocked_jid WHERE account = ?').run(account.toString())
+  }
+
+  /** Whom it blocked of its own domain is blocked under the new name. */
+  rename(account: Jid, renamed: Jid): void {
+    const add = this.#database.statement('INSERT INTO blocked_jid (account, jid) VALUES (?, ?) ON CONFLICT DO NOTHING')
+    for (const text of this.of(account)) {
+      const jid = Jid.parse(text)
+      const moved = jid?.domain === account.domain ? Jid.of(jid.local, renamed.domain, jid.resource) : jid
+      add.run(renamed.toString(), (moved ?? text).toString())
+    }
+    this.clear(account)
+    this.forget(account)
   }
 
   forget(account: Jid): void {
