@@ -151,9 +151,8 @@ export class Backups implements Lifetime {
         snapshot, made, file: draft, workspace: this.vault.folder, recipients: backup.recipients,
         content: contentOf(config, configFile), identities: backup.identity === '' ? [] : identitiesIn(backup.identity),
       })
-      const { sha256, bytes, proof, manifest } = done
-      const rows = Object.fromEntries(Object.entries(manifest.database.tables).map(([table, { rows: count }]) => [table, count]))
-      const receipt: Receipt = { name, made, bytes, sha256, proof, rows }
+      const { sha256, bytes, proof } = done
+      const receipt: Receipt = { name, made, bytes, sha256, proof }
       key.write(this.vault.receiptPath(name), receipt)
       this.vault.keep(name, draft)
       this.vault.rotate(backup)
