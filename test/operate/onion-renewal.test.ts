@@ -26,6 +26,7 @@ describe('sotto onion renew', { timeout: 300_000 }, () => {
       assert.notEqual(after, before)
       assert.ok(stdout.startsWith(`onion: ${after} is the address now; ${before} was.\n`), stdout)
       assert.equal((await place.sotto(['account', 'list', '-d', 'onion'])).stdout, `juliet@${after}\nromeo@${after}\n`)
+      assert.deepEqual(tokensIn(place), ['nurse'], 'whoever has the key before may have been shown proofs of tokens')
       assert.deepEqual(namesIn(place), [before], 'another domain knows the name before, and is told nothing')
 
       const server = await served(t, place)
@@ -173,6 +174,10 @@ async function inhabited(t: TestContext, toml: string): Promise<Place> {
     for (const jid of [`paris@${onion}`, `${onion}/balcony`, 'spam.example']) {
       database.statement('INSERT INTO blocked_jid (account, jid) VALUES (?, ?)').run(juliet, jid)
     }
+    for (const [local, domain] of [['juliet', 'onion'], ['nurse', 'capulet.lit']] as const) {
+      database.statement("INSERT INTO token (localpart, domain, agent, slot, mechanism, expires, sealed) VALUES (?, ?, x'00', 'new', 'HT-SHA-256-NONE', 4e12, x'00')")
+        .run(local, domain)
+    }
   })
   database.close()
   return place
@@ -212,6 +217,16 @@ function namesIn(place: Place): readonly string[] {
     const names = rows.flatMap((row) => Object.values(row)).flatMap((value) => ADDRESS.exec(String(value)) ?? [])
     const own = database.statement<{ name: string }>("SELECT name FROM onion_name WHERE domain = 'onion'").get()?.name
     return [...new Set(names)].filter((name) => name !== own)
+  } finally {
+    database.close()
+  }
+}
+
+/** Whose clients may log in by a token. */
+function tokensIn(place: Place): readonly string[] {
+  const database = openDatabase(place.path('data', 'sotto.db'))
+  try {
+    return database.statement<{ localpart: string }>('SELECT localpart FROM token').all().map(({ localpart }) => localpart)
   } finally {
     database.close()
   }
