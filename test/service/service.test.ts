@@ -91,6 +91,8 @@ test('the unit for systemd', async (t) => {
     assert.equal(await serves(), onion)
     machine.run('systemctl', 'stop', 'sotto')
     assert.ok(!machine.run('find', '/run', '-name', 'hs_ed25519_secret_key').includes('/'))
+    const [, handed = ''] = /^`(--property=LoadCredentialEncrypted=[^`]+)`\.$/m.exec(PAGE) ?? []
+    assert.match(sotto('account list', '', handed), /^juliet@/m)
   })
 
   await t.test('does not start by another passphrase, and says so', () => {
@@ -113,9 +115,9 @@ test('the unit for systemd', async (t) => {
 })
 
 /** A command to the server, by the function that the page defines. */
-function sotto(command: string, input = ''): string {
+function sotto(command: string, input = '', more = ''): string {
   const [definition] = /^sotto\(\) \{\n[^}]*\n\}$/m.exec(PAGE) ?? assert.fail('the page defines no function')
-  return machine.run('sh', '-c', `${definition}\nprintf '%s\\n' '${input}' | sotto ${command}`)
+  return machine.run('sh', '-c', `${definition.replace('systemd-run', `systemd-run ${more}`)}\nprintf '%s\\n' '${input}' | sotto ${command}`)
 }
 
 /** Where systemd has moved the data by then, see DynamicUser= in systemd.exec(5). */
