@@ -4,10 +4,11 @@ import { Accounts } from './auth/accounts.ts'
 import { Attempts } from './auth/attempts.ts'
 import { Credentials } from './auth/credentials.ts'
 import { OnionKeys } from './auth/onion-keys.ts'
-import { Tokens } from './auth/tokens.ts'
+import { nameInTables, recordName } from './auth/onion-names.ts'
 import { passphraseSource, type Surroundings } from './auth/passphrase.ts'
 import { Sides } from './auth/sides.ts'
 import { openStorageKey, type StorageKeySource } from './auth/storage-key.ts'
+import { Tokens } from './auth/tokens.ts'
 import { RESTORE_MARK } from './backup/restoring.ts'
 import { legacySession } from './c2s/bind.ts'
 import { fastAuthentication } from './c2s/fast.ts'
@@ -33,6 +34,7 @@ import { DomainList } from './s2s/domain-list.ts'
 import { openDatabase, type Database } from './store/database.ts'
 import { DataLock } from './store/lock.ts'
 import { StoreError } from './store/store-error.ts'
+import { Jid } from './xmpp/jid.ts'
 
 /**
  * The house without its doors: the store, the accounts and every extension, but neither network nor tor. The server
@@ -138,6 +140,7 @@ async function furnish(
     installation.tables.seals.resealed(old, next)
   }, passphrase)
   if (holder.isDue) await rotateKey()
+  await followNames(database, domains, accounts, installation)
   return {
     config, clock, log, database, accounts, credentials, attempts: new Sides(() => new Attempts(config.auth, clock)), accountLife, registration,
     domains, sessions, remoteDomains, logRaise, installation, onionKeys, rotateKey,
@@ -146,6 +149,21 @@ async function furnish(
       onionKeys.forget()
       lock.release()
     },
+  }
+}
+
+/** Where an onion has another key than the tables know of, what is stored of its accounts goes with it to the new name. */
+async function followNames(database: Database, domains: ServedDomains, accounts: Accounts, { tables }: Installation): Promise<void> {
+  for (const { label, name } of domains.all()) {
+    const before = label === name ? name : nameInTables(database, label)
+    if (before === name) continue
+    await database.write(() => {
+      for (const account of before === undefined ? [] : accounts.list(name)) {
+        const known = Jid.of(account.local, before ?? '')
+        if (known !== undefined) tables.account.renamed(known, account)
+      }
+      recordName(database, label, name)
+    })
   }
 }
 

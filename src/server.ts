@@ -111,7 +111,7 @@ export async function openOffline(config: Config, { configFile, surroundings }: 
   const log = createLog(config.log)
   const built: { backups?: Backups; house?: House } = {}
   const house = built.house = await openHouse(config, systemClock, log, [
-    onionCommands(() => undefined), backupCommands(() => built.backups), statusCommand(nobody), rotation(config, built),
+    onionCommands(() => undefined, () => built.house?.onionKeys), backupCommands(() => built.backups), statusCommand(nobody), rotation(config, built),
   ], surroundings)
   built.backups = new Backups({ config, configFile, database: house.database, socks: () => undefined, clock: systemClock, log })
   return {

@@ -3,14 +3,17 @@ import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { cpSync, existsSync, mkdtempSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { join, relative } from 'node:path'
 import { test, type TestContext } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
 
 const SOURCES = new URL('../../src/', import.meta.url)
 const recent = (await import(new URL('install/tor.mjs', SOURCES).href)).recent as (version: string | undefined) => boolean
-const filesOf = (await import(new URL('install/suites.mjs', SOURCES).href)).filesOf as
-  (suite: string, words?: readonly string[], all?: readonly string[]) => readonly string[]
+const { filesOf, SUITES } = await import(new URL('install/suites.mjs', SOURCES).href) as {
+  filesOf(suite: string, words?: readonly string[], all?: readonly string[]): readonly string[]
+  readonly SUITES: Record<string, object>
+}
+const runTests = (await import(new URL('install/tests.mjs', SOURCES).href)).runTests as (suite: string, args: readonly string[]) => Promise<void>
 
 /** An npm that says who it is and then never ends; `install.mjs` finds it in PATH. */
 const ENDLESS_NPM = '#!/bin/sh\necho $$ >"$NPM_PID"\nmkdir -p node_modules\nexec sleep 1000\n'
@@ -30,6 +33,16 @@ test('every test is in one suite, and words select among them', () => {
   assert.deepEqual(filesOf('bare', [], all), ['test/bare/bare.test.ts'])
   assert.deepEqual(filesOf('test', ['xml/'], all), ['test/xml/parser.test.ts'])
   assert.deepEqual(filesOf('test', ['dist/test/xml/parser.test.js'].map((path) => path.slice('dist/'.length)), all), ['test/xml/parser.test.ts'])
+})
+
+test('a suite whose setup script fails, or is not there, fails before any of its tests', async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'sotto-setup-'))
+  t.after(() => rmSync(folder, { recursive: true }))
+  const setup = relative(new URL('..', SOURCES).pathname, join(folder, 'setup'))
+  SUITES['unprepared'] = { title: 'unprepared', rooms: ['architecture'], concurrency: 1, deadlineSeconds: 60, setup }
+  await assert.rejects(runTests('unprepared', []), { message: `The unprepared tests did not run: ${setup} ended with 127.` })
+  writeFileSync(join(folder, 'setup'), 'exit 3\n')
+  await assert.rejects(runTests('unprepared', []), { message: `The unprepared tests did not run: ${setup} ended with 3.` })
 })
 
 test('a failure tells the end of what npm said and what to do, ends with 1 and leaves nothing', async (t) => {

@@ -2,6 +2,7 @@ import { cpSync, existsSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Database } from '../store/database.ts'
 import { onionAddress } from '../tor/onion-address.ts'
+import { AUTHORIZED_CLIENTS, replaceOnionKey, settleOnionKey } from '../tor/onion-key-replacement.ts'
 import { createOnionKey, holdsOnionKey, loadOrCreateOnionKey, readOnionKey, removeOnionKey, writeOnionKey, type OnionKey } from '../tor/onion-key.ts'
 import { TorError } from '../tor/tor-error.ts'
 import type { StorageKey } from './sealing.ts'
@@ -34,6 +35,7 @@ export class OnionKeys {
   /** The address of a domain's onion service, whose key is made where there is none. @throws TorError, StoreError, SealBroken */
   async address(label: string): Promise<string> {
     const { folder, isSealed } = this.#parts
+    settleOnionKey(join(folder, label))
     if (!isSealed) return loadOrCreateOnionKey(join(folder, label)).address
     return onionAddress((await this.#sealedKey(label)).publicKey)
   }
@@ -50,6 +52,26 @@ export class OnionKeys {
     const authorized = join(folder, label, AUTHORIZED_CLIENTS)
     if (existsSync(authorized)) cpSync(authorized, join(directory, AUTHORIZED_CLIENTS), { recursive: true })
     return directory
+  }
+
+  /**
+   * Gives a domain another key, and destroys the one before; that is written to the folder `kept` first, where one is
+   * named, as tor keeps it. Tor must not run, and what is stored of the domain follows at the next opening. The new address.
+   *
+   * @throws TorError, StoreError, SealBroken
+   */
+  async renew(label: string, kept: string | undefined): Promise<string> {
+    const { folder, isSealed, database } = this.#parts
+    const directory = join(folder, label)
+    if (kept !== undefined) writeOnionKey(kept, this.#stored(label) ?? readOnionKey(directory))
+    const next = createOnionKey()
+    if (isSealed) {
+      await this.#store(label, next)
+      database.emptyLog()
+    } else {
+      replaceOnionKey(directory, next)
+    }
+    return onionAddress(next.publicKey)
   }
 
   /** Seals them anew, inside the transaction in which the storage key changes. @throws SealBroken */
@@ -85,7 +107,8 @@ export class OnionKeys {
   async #store(label: string, onionKey: OnionKey): Promise<OnionKey> {
     const { database, key } = this.#parts
     const { publicKey, expandedSecretKey } = onionKey
-    await database.write(() => database.statement('INSERT INTO onion_key (domain, public, secret) VALUES (?, ?, ?)')
+    await database.write(() => database.statement(`INSERT INTO onion_key (domain, public, secret) VALUES (?, ?, ?)
+      ON CONFLICT (domain) DO UPDATE SET public = excluded.public, secret = excluded.secret`)
       .run(label, publicKey, key.seal(SECRET, label, expandedSecretKey)))
     return onionKey
   }
@@ -104,5 +127,3 @@ interface Row {
 }
 
 const SECRET = 'onion_key.secret'
-/** Where tor reads who may connect; there is nothing secret in it. */
-const AUTHORIZED_CLIENTS = 'authorized_clients'

@@ -1,4 +1,4 @@
-import { statSync } from 'node:fs'
+import { statSync, type Stats } from 'node:fs'
 import { join } from 'node:path'
 import { ConfigError } from '../config/config-error.ts'
 import type { Config } from '../config/schema.ts'
@@ -46,11 +46,21 @@ function readCredential(name: string, environment: Surroundings['environment']):
       `Start it as a service with LoadCredential=${name}:FILE; where none runs, give commands by systemd-run --pty -p LoadCredential=${name}:FILE`)
   }
   const file = join(directory, name)
-  const status = statSync(file, { throwIfNoEntry: false })
+  const status = statusOf(file)
   if (status === undefined) return refuse(`${file} is not there`, `Name it in the unit: LoadCredential=${name}:FILE`)
+  if (typeof status === 'string') return refuse(`${file} cannot be read (${status})`, 'Start it as the user to whom systemd handed it over')
   // systemd lets the service's user read by an access list, which shows up as the group's right to read.
   if ((status.mode & 0o037) !== 0) {
     return refuse(`${file} is open to other users (mode 0${(status.mode & 0o777).toString(8)})`, `Close it: chmod 400 ${file}`)
   }
   return readPassphrase(file)
+}
+
+/** The system's reason where it cannot be told; undefined where the file is not there. */
+function statusOf(file: string): Stats | string | undefined {
+  try {
+    return statSync(file, { throwIfNoEntry: false })
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code ?? 'unknown' // fs throws nothing else
+  }
 }

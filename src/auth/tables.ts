@@ -33,4 +33,11 @@ export const AUTH_MIGRATIONS: readonly Migration[] = [{
   sql: `
     ALTER TABLE account ADD COLUMN locked TEXT;      -- the day since when nobody can log in by it; NULL: everybody can who may
     ALTER TABLE account ADD COLUMN lock_reason TEXT; -- the operator's words, which its owner may read`,
+}, {
+  step: 4,
+  sql: `
+    CREATE TABLE onion_name (
+      domain TEXT PRIMARY KEY,
+      name TEXT NOT NULL       -- under which other tables know it, see auth/onion-names.ts
+    ) STRICT, WITHOUT ROWID;`,
 }]

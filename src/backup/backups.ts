@@ -164,9 +164,8 @@ export class Backups implements Lifetime {
         recipients: backup.recipients, content: contentOf(config, file), identities: backup.identity === '' ? [] : identitiesIn(backup.identity),
         ...file === undefined ? {} : { home: dirname(file) },
       }, (progress) => { for (const watching of this.#watching) watching(progress) })
-      const { sha256, bytes, proof, manifest } = done
-      const rows = Object.fromEntries(Object.entries(manifest.database.tables).map(([table, { rows: count }]) => [table, count]))
-      const receipt: Receipt = { name, made, bytes, sha256, proof, rows }
+      const { sha256, bytes, proof } = done
+      const receipt: Receipt = { name, made, bytes, sha256, proof }
       key.write(this.vault.receiptPath(name), receipt)
       this.vault.keep(name, draft)
       this.vault.rotate(backup, made)

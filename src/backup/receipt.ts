@@ -13,8 +13,8 @@ const body = z.strictObject({
   /** Of the encrypted file, hexadecimal. */
   sha256: z.string(),
   proof: z.enum(['restored', 'written']),
-  /** Of the database inside: rows by table. */
-  rows: z.record(z.string(), z.int()),
+  /** Of the database inside, by table. Not written any more: whoever keeps a copy is not to learn how many accounts there are. */
+  rows: z.record(z.string(), z.int()).optional(),
 })
 
 const signed = z.strictObject({ receipt: body, key: z.string(), signature: z.string() })
@@ -70,5 +70,5 @@ export function readReceipt(file: string, key?: string): Receipt {
 }
 
 function signedBytes({ name, made, bytes, sha256, proof, rows }: Receipt): Buffer {
-  return Buffer.from(JSON.stringify([name, made, bytes, sha256, proof, Object.entries(rows).sort()]))
+  return Buffer.from(JSON.stringify([name, made, bytes, sha256, proof, ...rows === undefined ? [] : [Object.entries(rows).sort()]]))
 }

@@ -18,6 +18,7 @@ export function fastAuthentication(claims: Claims, tokens: Tokens): Extension {
       account: {
         deleted: (account) => tokens.forget(account),
         passwordChanged: (account) => tokens.forget(account),
+        renamed: (_before, account) => tokens.forget(account), // whoever has the domain's key before may have been shown proofs
         exported: (account) => ({ token: tokens.list(account) }),
       },
       seals: { resealed: (old, next) => tokens.reseal(old, next) },

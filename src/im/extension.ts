@@ -57,6 +57,7 @@ export const instantMessaging: Extension = {
         deleted: (account) => forget(account, rosters, handshake),
         exported: (account) => rosters.stored(account),
         portable: (account) => portableRoster(account, rosters),
+        renamed: (account, renamed) => rosters.rename(account, renamed),
       },
       delivery,
     }

@@ -3,7 +3,7 @@ import type { Log } from '../log.ts'
 import type { Sessions, Session } from '../routing/sessions.ts'
 import type { Database } from '../store/database.ts'
 import { element, type Element } from '../xml/element.ts'
-import type { Jid } from '../xmpp/jid.ts'
+import { Jid } from '../xmpp/jid.ts'
 import { NS_CLIENT, NS_ROSTER } from '../xmpp/namespaces.ts'
 import { itemElement, looksSame, unknownContact, type RosterItem } from './roster-item.ts'
 import { RosterTable } from './roster-table.ts'
@@ -168,6 +168,21 @@ export class Rosters {
   clear(account: Jid): void {
     this.#table.clear(account)
     this.#forget(account)
+  }
+
+  /**
+   * Gives all of it to the account's new name, inside the caller's transaction. Contacts of its domain have a new name as
+   * well. With all others nothing is agreed any more, as they know the name before: they stay listed, to be asked anew.
+   */
+  rename(account: Jid, renamed: Jid): void {
+    const { items, version } = this.#table.load(account)
+    this.clear(account)
+    const next = Math.max(this.#clock.now(), version + 1)
+    for (const item of items) {
+      const contact = item.jid.domain === account.domain ? Jid.of(item.jid.local, renamed.domain) : undefined
+      if (contact !== undefined) this.#table.save(renamed, { ...item, jid: contact }, next)
+      else if (item.listed) this.#table.save(renamed, { ...unknownContact(item.jid), name: item.name, groups: item.groups, listed: true }, next)
+    }
   }
 
   /**

@@ -14,6 +14,7 @@ export const SUITES = {
   browser: { title: 'browser', rooms: ['browser'], concurrency: 1, deadlineSeconds: 600, setup: 'test/browser/setup' },
   capture: { title: 'capture', rooms: ['capture'], concurrency: 1, deadlineSeconds: 600, setup: 'test/capture/setup' },
   bare: { title: 'bare', rooms: ['bare'], concurrency: 1, deadlineSeconds: 2400 },
+  service: { title: 'service', rooms: ['service'], concurrency: 1, deadlineSeconds: 600 },
   container: { title: 'container', rooms: ['container'], concurrency: 1, deadlineSeconds: 1200 },
 }
 

@@ -21,7 +21,7 @@ export async function runTests(suite, args) {
   const options = args.filter((arg) => arg.startsWith('--') && arg !== UPDATE)
   const files = filesOf(suite, args.filter((arg) => !arg.startsWith('--')))
   if (files.length === 0) throw new Failure('There is no such test.', `The ${title} tests are: ${filesOf(suite).join(' ')}`)
-  if (setup !== undefined && existsSync(join(ROOT, setup))) await see('bash', [join(ROOT, setup)], {})
+  if (setup !== undefined) await prepare(title, setup)
   const tornet = wantsTornet(files) ? await startTornet() : undefined
   const results = join(RESULTS, `${title}.json`)
   mkdirSync(RESULTS, { recursive: true })
@@ -36,6 +36,12 @@ export async function runTests(suite, args) {
     await tornet?.stop()
   }
   if (existsSync(results)) report(title, JSON.parse(readFileSync(results, 'utf8')), (performance.now() - begun) / 1000)
+}
+
+/** Installs what a suite needs. Without it tests may skip or pass for want of what they look at. @throws Failure where it fails */
+async function prepare(title, setup) {
+  const code = await see('bash', [join(ROOT, setup)])
+  if (code !== 0) throw new Failure(`The ${title} tests did not run: ${setup} ended with ${code}.`, 'What it needs stands above.')
 }
 
 /** Runs a program that shows what it does, and answers its exit code. What would end us ends it first. */

@@ -1,7 +1,7 @@
 import type { Clock, Timer } from '../clock.ts'
 import type { Lifetime } from '../lifetime.ts'
 import type { Log } from '../log.ts'
-import type { TlsIdentity } from './tls.ts'
+import { CertificateError, type TlsIdentity } from './tls.ts'
 
 /** Files are looked at, not watched: renewal tools replace them in ways that watching misses. */
 const LOOK_MILLISECONDS = 30_000
@@ -37,7 +37,7 @@ export class CertificateWatch implements Lifetime {
       try {
         if (identity.reload(this.#clock.now())) this.#log.info('certificate.reloaded', { index })
       } catch (error) {
-        this.#log.error('certificate.refused', { index }, error)
+        this.#log.error('certificate.refused', { index, ...error instanceof CertificateError ? { condition: error.condition } : {} }, error)
       }
     })
   }

@@ -1,5 +1,5 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto'
-import { existsSync, mkdirSync, readFileSync, statSync } from 'node:fs'
+import { closeSync, existsSync, fstatSync, mkdirSync, openSync, readFileSync, rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { createSecureContext, type SecureContext } from 'node:tls'
 import { writeWhole } from '../whole-file.ts'
@@ -11,11 +11,18 @@ export const CALLING = { ...TLS_SETTINGS, rejectUnauthorized: false } as const
 
 /** A certificate that cannot be used: names the file and the remedy. */
 export class CertificateError extends Error {
-  constructor(file: string, problem: string) {
+  /** A constant for the log. */
+  readonly condition: string
+
+  constructor(file: string, problem: string, condition = 'unusable') {
     super(`${file}: ${problem}`)
     this.name = 'CertificateError'
+    this.condition = condition
   }
 }
+
+/** Tools that renew certificates hand keys to services by a group; nobody else is to read or change them. */
+const CLOSED_TO_OTHERS = 0o037
 
 /** Where a domain's certificate lies. */
 export interface CertificateFiles {
@@ -72,10 +79,14 @@ export class TlsIdentity {
   }
 }
 
-/** The files of a domain's own self-signed certificate under `directory`; made where they are not there yet. */
+/**
+ * The files of a domain's own self-signed certificate under `directory`; made where they are not there yet, or where they
+ * name the onion address that the domain had before.
+ */
 export async function selfSignedFiles(directory: string, label: string, domain: string, now: number): Promise<CertificateFiles> {
   const files = { certificate: join(directory, `${label}.crt`), key: join(directory, `${label}.key`) }
-  if (existsSync(files.certificate) && existsSync(files.key)) return files
+  if (existsSync(files.certificate) && existsSync(files.key) && !namesAnotherOnion(files.certificate, domain)) return files
+  rmSync(files.certificate, { force: true }) // before the key changes: a certificate never stands beside another one's key
   mkdirSync(directory, { recursive: true, mode: 0o700 })
   const pair = await selfSigned(domain, now)
   writeWhole(files.key, pair.key)
@@ -83,22 +94,31 @@ export async function selfSignedFiles(directory: string, label: string, domain: 
   return files
 }
 
+function namesAnotherOnion(file: string, domain: string): boolean {
+  try {
+    const [, onion] = /\bDNS:([a-z2-7]{56}\.onion)\b/.exec(new X509Certificate(readFileSync(file)).subjectAltName ?? '') ?? []
+    return onion !== undefined && onion !== domain
+  } catch {
+    return false // what cannot be read is told by whoever wants to use it
+  }
+}
+
 function read(files: CertificateFiles, now: number): KeyPair {
-  const pair = { certificate: readText(files.certificate), key: readText(files.key) }
+  const pair = { certificate: readText(files.certificate), key: readText(files.key, CLOSED_TO_OTHERS) }
   let certificate: X509Certificate
   try {
     certificate = new X509Certificate(pair.certificate)
   } catch {
-    throw new CertificateError(files.certificate, 'not a certificate in PEM form')
+    throw new CertificateError(files.certificate, 'not a certificate in PEM form', 'not-a-certificate')
   }
   let matches: boolean
   try {
     matches = certificate.checkPrivateKey(createPrivateKey(pair.key))
   } catch {
-    throw new CertificateError(files.key, 'not a private key in PEM form without a passphrase')
+    throw new CertificateError(files.key, 'not a private key in PEM form without a passphrase', 'not-a-key')
   }
-  if (!matches) throw new CertificateError(files.key, `not the key of the certificate in ${files.certificate}`)
-  if (Date.parse(certificate.validTo) < now) throw new CertificateError(files.certificate, 'the certificate has expired; renew it')
+  if (!matches) throw new CertificateError(files.key, `not the key of the certificate in ${files.certificate}`, 'key-of-another')
+  if (Date.parse(certificate.validTo) < now) throw new CertificateError(files.certificate, 'the certificate has expired; renew it', 'expired')
   return pair
 }
 
@@ -114,11 +134,19 @@ function fingerprintOf({ certificate }: KeyPair): string {
   return new X509Certificate(certificate).fingerprint256
 }
 
-function readText(file: string): string {
+/** The file whose text is read is the one whose mode is looked at. */
+function readText(file: string, forbidden = 0): string {
+  let descriptor: number | undefined
   try {
-    return readFileSync(file, 'utf8')
+    descriptor = openSync(file, 'r')
+    const mode = fstatSync(descriptor).mode & 0o777
+    if ((mode & forbidden) === 0) return readFileSync(descriptor, 'utf8')
+    throw new CertificateError(file, `is open to other users (mode 0${mode.toString(8)}); close it: chmod 640`, 'open-to-others')
   } catch (error) {
-    throw new CertificateError(file, `cannot be read (${(error as NodeJS.ErrnoException).code ?? 'unknown'})`) // fs throws nothing else
+    if (error instanceof CertificateError) throw error
+    throw new CertificateError(file, `cannot be read (${(error as NodeJS.ErrnoException).code ?? 'unknown'})`, 'unreadable') // fs throws nothing else
+  } finally {
+    if (descriptor !== undefined) closeSync(descriptor)
   }
 }
 

@@ -15,7 +15,7 @@ import { doctorCommandLine } from './doctor.ts'
 import type { DomainListOutput, DomainOutput } from './domain.ts'
 import { inviteCommandLine } from './invite.ts'
 import { keyCommandLine } from './keys.ts'
-import type { OnionOutput } from './onion.ts'
+import { onionCommandLine, type OnionOutput } from './onion.ts'
 import { logCommandLine } from './log.ts'
 import { ask, askPassword, linesOf, type Keyboard } from './password-prompt.ts'
 import { qrCode } from './qr-code.ts'
@@ -121,7 +121,7 @@ export function commandLine(program: Program): Command {
     .description('remove an account and all that is stored of it')
     .option('-y, --yes', 'do not ask')
     .action((name: string, { yes }: { yes?: boolean }) => operate(async (operator) => {
-      if (yes !== true) await confirm(program.keyboard, `Remove ${name} and all that is stored of it? Write yes: `)
+      if (yes !== true) await confirm(program.keyboard, `Remove ${name} and all that is stored of it? Write yes: `, 'nothing was removed')
       const removed = await operator.run('account delete', { account: name }) as AccountOutput
       print(`Removed ${removed.account}`)
     }))
@@ -139,8 +139,8 @@ export function commandLine(program: Program): Command {
   inviteCommandLine(root.command('invite').description('invitations'), { operate, print, colors: program.output.isTTY === true })
 
 
-  root.command('onion').description('onion services')
-    .command('show')
+  const onion = root.command('onion').description('onion services')
+  onion.command('show')
     .description('their addresses, whether others can reach them, and a QR code')
     .action(() => operate(async (operator) => {
       const { services } = await operator.run('onion show', {}) as OnionOutput
@@ -150,6 +150,8 @@ export function commandLine(program: Program): Command {
         print((await qrCode(address, { colors: program.output.isTTY === true })).replace(/\n+$/, ''))
       }
     }))
+
+  onionCommandLine(onion, { operate, cwd: program.cwd, print, confirm: (question) => confirm(program.keyboard, question, 'nothing was changed') })
 
   const domain = root.command('domain').description('remote domains')
   const rule = (ruling: string, description: string, done: string): void => {
@@ -213,7 +215,7 @@ async function addAll({ keyboard, output }: Program, operator: Operator): Promis
   throw new CommandError('refused', `${refused} ${refused === 1 ? 'line was' : 'lines were'} not carried out`)
 }
 
-async function confirm(keyboard: Keyboard, question: string): Promise<void> {
+async function confirm(keyboard: Keyboard, question: string, refusal: string): Promise<void> {
   if (!keyboard.input.isTTY) throw new CommandError('bad-input', 'nobody can be asked here; add --yes')
-  if (await ask(keyboard, question, { echo: true }) !== 'yes') throw new CommandError('refused', 'nothing was removed')
+  if (await ask(keyboard, question, { echo: true }) !== 'yes') throw new CommandError('refused', refusal)
 }

@@ -140,6 +140,12 @@ export interface AccountHooks {
   deleted?(account: Jid): (() => void) | undefined
   /** It has another password: what else opens the account goes, inside the caller's transaction. */
   passwordChanged?(account: Jid): void
+  /**
+   * The domain of the account is called `renamed.domain` from now on, as it is called by its onion address and has
+   * another key. What the extension holds of the account, and of others of that domain, gets the new name, inside the
+   * caller's transaction and before anybody is served. Other domains know the name before, and are told nothing.
+   */
+  renamed?(account: Jid, renamed: Jid): void
   /** All that is stored of the account, every row of every table, as JSON values by table; a person may ask for it. */
   exported?(account: Jid): Readonly<Record<string, unknown>>
   /** As much of it as another server can take over: children of `user` in the format of XEP-0227. */

@@ -122,6 +122,10 @@ export class HandlerTables {
     passwordChanged: (account: Jid): void => {
       for (const { hooks } of this.#accountHooks) hooks.passwordChanged?.(account)
     },
+    /** Throws where one of them does: an account must not have two names. */
+    renamed: (account: Jid, renamed: Jid): void => {
+      for (const { hooks } of this.#accountHooks) hooks.renamed?.(account, renamed)
+    },
     /** By extension, then by table. */
     exported: (account: Jid): Readonly<Record<string, object>> => {
       const all: Record<string, object> = {}

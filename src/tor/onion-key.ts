@@ -159,7 +159,7 @@ function writeSynced(file: string, content: Buffer): void {
   }
 }
 
-function syncFolder(directory: string): void {
+export function syncFolder(directory: string): void {
   const descriptor = openSync(directory, 'r')
   try {
     fsyncSync(descriptor)

@@ -52,6 +52,7 @@ export const blocking: Extension = {
         deleted: (account) => list.clear(account),
         exported: (account) => ({ blocked_jid: list.stored(account) }),
         portable: (account) => [element(NS_BLOCKING, 'blocklist', {}, ...[...list.of(account)].map(itemElement))],
+        renamed: (account, renamed) => list.rename(account, renamed),
       },
     }
   },
@@ -125,6 +126,18 @@ class BlockList {
   clear(account: Jid): undefined {
     this.of(account)
     this.#database.statement('DELETE FROM blocked_jid WHERE account = ?').run(account.toString())
+  }
+
+  /** Whom it blocked of its own domain is blocked under the new name. */
+  rename(account: Jid, renamed: Jid): void {
+    const add = this.#database.statement('INSERT INTO blocked_jid (account, jid) VALUES (?, ?) ON CONFLICT DO NOTHING')
+    for (const text of this.of(account)) {
+      const jid = Jid.parse(text)
+      const moved = jid?.domain === account.domain ? Jid.of(jid.local, renamed.domain, jid.resource) : jid
+      add.run(renamed.toString(), (moved ?? text).toString())
+    }
+    this.clear(account)
+    this.forget(account)
   }
 
   forget(account: Jid): void {

@@ -5,7 +5,7 @@ import { connect } from 'node:net'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
-import { BareRoot, type Run } from './root.ts'
+import { BareRoot, isInstaller, type Run } from './root.ts'
 
 /** How the server says that it serves (operate/console.ts). */
 const LISTENING = /^Listening on 127\.0\.0\.1:(\d+)$/m
@@ -16,12 +16,14 @@ const POLL_MILLISECONDS = 20
 interface Point {
   readonly title: string
   readonly whom: 'installer' | 'everything'
+  /** What must have been killed beside the installer. */
+  readonly with?: RegExp
   reached(root: BareRoot): boolean
 }
 
 /** In the order in which an installation comes to them. */
 const POINTS: readonly Point[] = [
-  { title: 'while apt unpacks', whom: 'everything', reached: (root) => unpacked(root, 'g++') },
+  { title: 'while apt unpacks', whom: 'everything', with: /^apt-get /, reached: (root) => unpacked(root, 'g++') },
   { title: 'while npm unpacks', whom: 'installer', reached: (root) => staged(root, 'node_modules').length > 20 },
   {
     title: 'while the compiler runs', whom: 'installer',
@@ -40,11 +42,12 @@ test('a fresh clone on a Debian with nothing but git, Node and npm', async (t) =
     assert.match(run.output, /^sotto: Not installed: g\+\+, make, python3, tor\. .*sudo apt-get install .*g\+\+ make python3 tor$/m)
   })
 
-  for (const { title, whom, reached } of POINTS) {
+  for (const { title, whom, with: other, reached } of POINTS) {
     await t.test(`npm start is killed ${title}`, async () => {
       const run = root.run('npm start')
       await until(() => reached(root), run)
-      root.kill(whom)
+      const hit = await root.kill(whom)
+      assert.ok(hit.some(isInstaller) && (other === undefined || hit.some((command) => other.test(command))), hit.join('\n'))
       assert.notEqual(await run.ended, 0)
     })
   }
@@ -60,7 +63,7 @@ test('a fresh clone on a Debian with nothing but git, Node and npm', async (t) =
   await t.test('npm start is killed while it compiles, having taken the packages of the run before', async () => {
     const run = root.run('npm start')
     await until(() => existsSync(root.path('dist/src')), run)
-    root.kill('installer')
+    assert.ok((await root.kill('installer')).some(isInstaller), run.output)
     await run.ended
     assert.doesNotMatch(run.output, /installing npm packages/)
     assert.deepEqual(readdirSync(root.path('.install')), ['lock'], 'nothing of the installation is left over')
@@ -106,7 +109,7 @@ async function serves(run: Run): Promise<void> {
 
 /** As Ctrl-C in a terminal does. */
 async function stop(run: Run): Promise<void> {
-  for (const pid of root.processes().keys()) process.kill(pid, 'SIGINT')
+  assert.ok(root.signal('SIGINT').some(isInstaller), run.output)
   await within(run.ended, 60, run)
 }
 

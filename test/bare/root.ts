@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { chmodSync, cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, readlinkSync, realpathSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
 
 const CHECKOUT = new URL('../../..', import.meta.url).pathname
 /** How npm reaches its registry from this machine. Nothing else of its settings is handed on: they may hold secrets. */
@@ -69,11 +70,33 @@ export class BareRoot {
     return found
   }
 
-  /** SIGKILL to the installer alone: what it started lives on. Or to all, as when the power fails. */
-  kill(whom: 'installer' | 'everything'): void {
-    const victims = [...this.processes()].filter(([, command]) => whom === 'everything' || command.includes('src/install.mjs'))
-    if (victims.length === 0) throw new Error('there is nothing to kill')
-    for (const [pid] of victims) process.kill(pid, 'SIGKILL')
+  /**
+   * SIGKILL to the installer alone: what it started lives on. Or to all, as when the power fails: until none is left,
+   * as a process may begin another one between being listed and being hit. The command lines of those that were hit.
+   */
+  async kill(whom: 'installer' | 'everything'): Promise<readonly string[]> {
+    const hit: string[] = []
+    const deadline = performance.now() + ENDED_SECONDS * 1000
+    for (;;) {
+      const victims = new Map([...this.processes()].filter(([, command]) => whom === 'everything' || isInstaller(command)))
+      if (victims.size === 0) return hit
+      if (performance.now() > deadline) throw new Error(`not killed: ${[...victims.values()].join('; ')}`)
+      hit.push(...this.signal('SIGKILL', victims))
+      await delay(POLL_MILLISECONDS)
+    }
+  }
+
+  /** Sends it to all of them, and answers the command lines of those that got it: one that has ended meanwhile did not. */
+  signal(signal: NodeJS.Signals, to = this.processes()): readonly string[] {
+    return [...to].flatMap(([pid, command]) => {
+      try {
+        process.kill(pid, signal)
+        return [command]
+      } catch (error) {
+        if ((error as NodeJS.ErrnoException).code === 'ESRCH') return [] // kill(2) throws nothing else here
+        throw error
+      }
+    })
   }
 
   async remove(): Promise<void> {
@@ -83,6 +106,15 @@ export class BareRoot {
     rmSync(this.folder, { recursive: true, force: true, maxRetries: 5 })
   }
 }
+
+/** Whether that command line is the installer's, or of what it has become: the server. */
+export function isInstaller(command: string): boolean {
+  return command.includes('src/install.mjs')
+}
+
+/** What was killed may be waiting for its disk. */
+const ENDED_SECONDS = 60
+const POLL_MILLISECONDS = 20
 
 const STANDARD_ENVIRONMENT = {
   HOME: '/root', PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin', LANG: 'C.UTF-8',

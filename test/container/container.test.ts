@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
-import { chmodSync, existsSync, mkdtempSync, readdirSync, writeFileSync } from 'node:fs'
+import { chmodSync, copyFileSync, existsSync, mkdtempSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
 import { baseImage } from './base-image.ts'
+import { LOGIN } from './login.ts'
 import { Podman } from './podman.ts'
 
 const CHECKOUT = new URL('../../..', import.meta.url).pathname
@@ -12,6 +13,9 @@ const IMAGE = 'localhost/sotto'
 const CERTIFICATES = '/etc/ssl/certs/ca-certificates.crt'
 const HARDENED = ['--read-only', '--cap-drop=all', '--security-opt=no-new-privileges', '--memory=256m', '--memory-swap=256m', '--pids-limit=128', '--network=none']
 const SERVES_SECONDS = 60
+/** What an earlier version left: test/scenario/upgrade.test.ts says more. */
+const LEFT = 'data-2026-11-25.tar.gz'
+const LEFT_ONION = 'jszwfis3fykxdj5dkg5d4uqkpxn25t6xjxkjlkk5p7ofncxrtyhajyqd.onion'
 
 /** Statements become garbage while promises run, outside of any call from JavaScript (src/install/object-wrap.h). */
 const COLLECTED = `
@@ -121,6 +125,35 @@ test('the image', async (t) => {
     assert.equal(await address('fourth'), before)
     assert.equal(podman.run('exec', 'fourth', 'sotto', 'account', 'list'), accounts)
   })
+
+  await t.test('agrees on the hybrid X25519MLKEM768 with whoever knows it, and on a classical group with whoever does not', async () => {
+    const onion = await address('fourth')
+    for (const [known, agreed] of [['X25519:X25519MLKEM768', 'X25519MLKEM768'], ['X25519:P-256', 'X25519'], ['P-256', 'prime256v1']] as const) {
+      assert.equal(login('fourth', '5222', onion, 'romeo', 'wherefore-art-thou', known), `success ${agreed}`)
+    }
+    assert.equal(login('fourth', '5222', onion, 'romeo', 'some other password', 'X25519'), 'failure X25519')
+    podman.run('rm', '--force', '--time=0', 'fourth')
+  })
+
+  await t.test('takes over what an earlier version left: the same onion address, and its accounts log in, by both doors', async () => {
+    const carried = mkdtempSync(join(podman.folder, 'left-'))
+    copyFileSync(join(CHECKOUT, 'test/store', LEFT), join(carried, LEFT))
+    for (const name of ['.', LEFT]) chmodSync(join(carried, name), 0o755) // of another user there
+    podman.run('volume', 'create', 'left')
+    podman.run('run', '--rm', ...HARDENED, '--volume=left:/data', `--volume=${carried}:/carried:ro`, '--entrypoint=sh', IMAGE, '-c',
+      `tar -xz --no-same-owner -f /carried/${LEFT} -C /data && echo "DisableNetwork 1" >torrc`
+      + ` && sed -i 's/^enabled = false/torrc = "torrc"/; s/^port = 0/port = 5222/' sotto.toml`)
+    for (const name of ['fifth', 'sixth']) { // the second one finds it taken over
+      start(name, 'left')
+      assert.equal(await address(name), LEFT_ONION)
+      assert.equal(podman.run('exec', name, 'sotto', 'account', 'list'), `juliet@capulet.lit\nromeo@capulet.lit\nmercutio@${LEFT_ONION}`)
+      assert.equal(login(name, '5222', 'capulet.lit', 'juliet', 'wherefore art thou', 'X25519MLKEM768'), 'success X25519MLKEM768')
+      const door = podman.run('exec', name, 'sh', '-c', 'ls data/run/c2s-*.sock')
+      assert.equal(login(name, `/data/${door}`, LEFT_ONION, 'mercutio', 'a plague on both your houses', 'X25519'), 'success X25519')
+      podman.run('stop', '--time=30', name)
+      assert.equal(podman.run('inspect', '--format={{.State.ExitCode}}', name), '0')
+    }
+  })
 })
 
 /** Five hundred clients who each say what is too much for one that did not sign in, and stay as long as they may. */
@@ -134,8 +167,12 @@ const CROWD = `
   }
   process.on('exit', () => console.log(over === 500 ? 'crowded' : over))`
 
-function start(name: string): void {
-  podman.run('run', '--detach', `--name=${name}`, ...HARDENED, '--volume=kept:/data', IMAGE)
+function start(name: string, volume = 'kept'): void {
+  podman.run('run', '--detach', `--name=${name}`, ...HARDENED, `--volume=${volume}:/data`, IMAGE)
+}
+
+function login(name: string, ...args: readonly string[]): string {
+  return podman.attempt('exec', name, 'node', '-e', LOGIN, ...args).stdout.trim()
 }
 
 async function serves(name: string): Promise<string> {
