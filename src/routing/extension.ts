@@ -19,23 +19,10 @@ import type { Jid } from '../xmpp/jid.ts'
 import type { StanzaError } from '../xmpp/stanza-error.ts'
 import type { ServedDomain, ServedDomains } from './domains.ts'
 import type { Envelope, StanzaKind } from './envelope.ts'
+import type { Clause, Implementation } from './implementation.ts'
 import type { Operators } from './operators.ts'
 import type { Requests } from './requests.ts'
 import type { Session, Sessions } from './sessions.ts'
-
-/** What an extension implements, for docs/doap.xml and docs/specifications.md. */
-export interface Implementation {
-  /** A XEP by number, or an RFC by number. */
-  readonly xep?: number
-  readonly rfc?: number
-  /** Its own title, which may be shortened. */
-  readonly title: string
-  readonly version?: string
-  /** The version of this server that first had it. */
-  readonly since: string
-  readonly status: 'complete' | 'partial' | 'sketch'
-  readonly note?: string
-}
 
 /** The stanza goes no further, and nobody is told. */
 export const DROP = Symbol('drop')
@@ -276,6 +263,8 @@ export interface Extension {
   /** Also the owner's name of its migrations in the database: never renamed. */
   readonly name: string
   readonly implements: readonly Implementation[]
+  /** What its specifications demand of a server. */
+  readonly clauses?: readonly Clause[]
   /** disco#info features of a served domain, and of an account's bare JID. */
   readonly features?: { readonly server?: readonly string[]; readonly account?: readonly string[] }
   /** disco#info forms of a served domain (XEP-0128), from what is configured: what is told is what is done. */
