@@ -6,9 +6,12 @@ import { Visits } from './registration/visits.ts'
 import type { Extension } from './routing/extension.ts'
 import { disco } from './xep/0030-disco.ts'
 import { inBandRegistration } from './xep/0077-registration.ts'
+import { contactAddresses } from './xep/0157-contact-addresses.ts'
 import { blocking } from './xep/0191-blocking.ts'
 import { ping } from './xep/0199-ping.ts'
 import { bitsOfBinary } from './xep/0231-bits-of-binary.ts'
+import { stanzaIds } from './xep/0359-stanza-ids.ts'
+import { reporting } from './xep/0377-reporting.ts'
 import { preauthenticatedRegistration } from './xep/0445-preauth.ts'
 import { dataPolicy } from './xep/0504-data-policy.ts'
 
@@ -16,7 +19,9 @@ import { dataPolicy } from './xep/0504-data-policy.ts'
  * The switchboard. The order is the order of the rules: what may be said at all first, then whom an account wants to
  * hear, then what its stanzas do.
  */
-export const extensions: readonly Extension[] = [requireOtr, blocking, instantMessaging, disco, ping, dataPolicy]
+export const extensions: readonly Extension[] = [
+  requireOtr, blocking, stanzaIds, instantMessaging, disco, contactAddresses, ping, reporting, dataPolicy,
+]
 
 /** Those by which an account is asked for, which want more of the house than it gives to all: made where that is there. */
 export function registrationExtensions(parts: OwnAccountParts & { readonly office: RegistrationOffice }): readonly Extension[] {

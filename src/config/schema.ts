@@ -83,6 +83,10 @@ const name = z.string().transform((text, context) => {
   return z.NEVER
 })
 
+/** Whom to write to about what (XEP-0157 §3). */
+export const CONTACT_KINDS = ['abuse', 'admin', 'feedback', 'sales', 'security', 'status', 'support'] as const
+const contacts = z.partialRecord(z.enum(CONTACT_KINDS), z.array(z.string().max(200).regex(/^(mailto|xmpp|https?):[\x21-\x7e]+$/)).max(10)).default({})
+
 const domain = z.strictObject({
   name,
   onion_service: z.boolean().optional(),
@@ -92,6 +96,7 @@ const domain = z.strictObject({
   policy: z.enum(POLICY_PROFILES).default('otr'),
   federation: z.enum(FEDERATION_POLICIES).optional(),
   web: z.string().default('').transform(webAddress),
+  contacts,
 }).transform((given) => ({ ...given, onion_service: given.onion_service ?? given.name === ONION }))
 
 const listener = z.strictObject({

@@ -20,23 +20,10 @@ import type { StanzaError } from '../xmpp/stanza-error.ts'
 import type { CommandProgress } from './command-progress.ts'
 import type { ServedDomain, ServedDomains } from './domains.ts'
 import type { Envelope, StanzaKind } from './envelope.ts'
+import type { Clause, Implementation } from './implementation.ts'
 import type { Operators } from './operators.ts'
 import type { Requests } from './requests.ts'
 import type { Session, Sessions } from './sessions.ts'
-
-/** What an extension implements, for docs/doap.xml and docs/specifications.md. */
-export interface Implementation {
-  /** A XEP by number, or an RFC by number. */
-  readonly xep?: number
-  readonly rfc?: number
-  /** Its own title, which may be shortened. */
-  readonly title: string
-  readonly version?: string
-  /** The version of this server that first had it. */
-  readonly since: string
-  readonly status: 'complete' | 'partial' | 'sketch'
-  readonly note?: string
-}
 
 /** The stanza goes no further, and nobody is told. */
 export const DROP = Symbol('drop')

@@ -195,9 +195,11 @@ class BlockingCommand {
 
   #change(account: Jid, jids: readonly string[], change: 'block' | 'unblock', payload: Element): Promise<IqAnswer> {
     const written = this.#list.change(account, jids, change)
+    // The JIDs alone: what else was said of one was for this server (XEP-0377).
+    const push = payload.withChildren(payload.elements().map(({ attrs }) => itemElement(attrs['jid'] ?? '')))
     for (const session of this.#host.sessions.of(account).values()) {
       if (!this.#interested.has(session)) continue
-      session.send(element(NS_CLIENT, 'iq', { type: 'set', id: randomIdentifier(), to: session.jid.toString() }, payload))
+      session.send(element(NS_CLIENT, 'iq', { type: 'set', id: randomIdentifier(), to: session.jid.toString() }, push))
     }
     return written.then((): IqAnswer => EMPTY)
   }

@@ -74,7 +74,7 @@ describe('what fights OTR is not half there', () => {
     const streams = house.installation.streamFeatures.client.map(({ namespace }) => namespace)
     const advertised = [...features.server, ...features.account, ...streams]
     assert.ok(advertised.length > 8)
-    const withheld = /carbons|mam|upload|protocol\/muc|conference|msgoffline|protocol\/offline|pubsub|\bsid\b/
+    const withheld = /carbons|mam|upload|protocol\/muc|conference|msgoffline|protocol\/offline|pubsub/
     assert.deepEqual(advertised.filter((feature) => withheld.test(feature)), [])
   })
 
