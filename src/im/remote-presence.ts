@@ -1,6 +1,7 @@
 import type { Timer } from '../clock.ts'
 import type { Envelope } from '../routing/envelope.ts'
-import type { Host, ServerHooks } from '../routing/extension.ts'
+import type { Host } from '../routing/extension.ts'
+import type { ServerHooks } from '../routing/hooks.ts'
 import type { Session } from '../routing/sessions.ts'
 import { element } from '../xml/element.ts'
 import type { Jid } from '../xmpp/jid.ts'

@@ -5,9 +5,9 @@ import type { Element } from '../xml/element.ts'
 import type { Jid } from '../xmpp/jid.ts'
 import type { Envelope, StanzaKind } from './envelope.ts'
 import type {
-  AccountHooks, BindFeature, CommandRoute, Delivery, Handlers, IqRoute, NonzaRoute, Observer, PageRoute, Remote, Rule, SealHooks,
-  ServerHooks, SessionHooks,
+  BindFeature, CommandRoute, Delivery, Handlers, IqRoute, NonzaRoute, Observer, PageRoute, Remote, Rule,
 } from './extension.ts'
+import type { AccountHooks, SealHooks, ServerHooks, SessionHooks } from './hooks.ts'
 import type { Session } from './sessions.ts'
 
 type ByKind<T> = Readonly<Record<StanzaKind, T[]>>

@@ -252,9 +252,7 @@ export class Stream implements ConnectionOwner, ParserOwner, Watched {
   }
 
   /** Ends without waiting for anybody. */
-  destroy(): void {
-    this.connection.destroy()
-  }
+  destroy(): void { this.connection.destroy() }
 
   /** Called by the liveness sweep, every few seconds. */
   sweep(now: number): void {
