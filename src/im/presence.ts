@@ -85,6 +85,10 @@ export class Presence implements Audience {
     return this.#rosters.of(account.bare).contacts.map(({ jid }) => jid)
   }
 
+  subscribers(account: Jid): readonly Jid[] {
+    return this.#rosters.of(account.bare).subscribers
+  }
+
   viewers(session: Session): readonly Jid[] {
     const subscribers = session.presence === undefined ? [] : this.#rosters.of(session.account).subscribers
     return [...subscribers, ...this.#directed.of(session).values()]
