@@ -100,7 +100,7 @@ export class Capabilities {
     const info = answer?.attrs['type'] === 'result' ? answer.child('query', NS_DISCO_INFO) : undefined
     const waiting = side.waiting.get(key) ?? []
     const interest = info === undefined ? undefined : interestIn(info)
-    if (info !== undefined && interest !== undefined && verificationString(info, asked.claim.hash) === asked.claim.ver) {
+    if (info !== undefined && interest !== undefined && provesItself(info, asked.claim)) {
       side.waiting.delete(key)
       remember(side.verified, key, interest, MOST_REMEMBERED)
       for (const each of [asked, ...waiting]) each.told(interest)
@@ -156,6 +156,18 @@ function interestIn(info: Element): Interest | undefined {
     interest.add(feature.slice(0, -NOTIFY.length))
   }
   return interest
+}
+
+/**
+ * The hash alone does not tell features from what stands in identities and forms (§9.3): who hides there what others of
+ * the same version want to hear would have it kept from them.
+ */
+function provesItself(info: Element, { hash, ver }: Claim): boolean {
+  return verificationString(info, hash) === ver && info.elements().every((child) => child.is('feature', NS_DISCO_INFO) || !hidesInterest(child))
+}
+
+function hidesInterest(part: Element): boolean {
+  return Object.values(part.attrs).some((value) => value.endsWith(NOTIFY)) || part.content().endsWith(NOTIFY) || part.elements().some(hidesInterest)
 }
 
 function remember<T>(map: Map<string, T>, key: string, value: T, most: number): void {

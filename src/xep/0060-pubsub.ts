@@ -1,4 +1,4 @@
-import { fieldsOf, NS_NODE_CONFIG, NS_PUBLISH_OPTIONS, settingsForm, standardSettings, type Fields, type NodeSettings } from '../pep/node-settings.ts'
+import { fieldsOf, NS_NODE_CONFIG, NS_PUBLISH_OPTIONS, settingsForm, standardSettings, type Fields } from '../pep/node-settings.ts'
 import { NS_PUBSUB } from '../pep/avatar.ts'
 import { isHidden, kindOf, NOT_PUBLISHED } from '../pep/node-kinds.ts'
 import { PersonalItems, type Item, type Node } from '../pep/personal-items.ts'
@@ -170,7 +170,8 @@ class PubsubService {
     const account = iq.to
     const name = request.attrs['node']
     const node = name === undefined || isHidden(name) ? undefined : this.#items.node(account, name)
-    if (!isOwner(iq) && !this.#mayRead(iq, node)) return SERVICE_UNAVAILABLE
+    const refusal = isOwner(iq) ? undefined : this.#refusal(iq, node)
+    if (refusal !== undefined) return refusal
     if (name === undefined) return NODEID_REQUIRED
     if (node === undefined) return ITEM_NOT_FOUND
     const ids = request.elements().filter((child) => child.is('item', NS_PUBSUB)).map(({ attrs }) => attrs['id'] ?? '')
@@ -182,11 +183,12 @@ class PubsubService {
       ...items.map((item) => element(NS_PUBSUB, 'item', { id: item.id }, this.#items.payload(account, item)))))
   }
 
-  /** A contact learns that a node is not there; a stranger does not. What is for nobody else is not there for others. */
-  #mayRead({ from, to: account }: Iq, node: Node | undefined): boolean {
-    const access: NodeSettings['access'] = node?.settings.access ?? 'presence'
-    const isShared = node === undefined || kindOf(node.name)?.models.includes('presence') === true
-    return isShared && (access === 'open' || (access === 'presence' && this.#host.audience.sees(from, account)))
+  /** Why somebody else may not read a node. What is for nobody else is not there; and to a stranger there is no account. */
+  #refusal({ from, to: account }: Iq, node: Node | undefined): StanzaError | undefined {
+    const isShared = node !== undefined && kindOf(node.name)?.models.includes(node.settings.access) === true
+    if (isShared && node.settings.access === 'open') return undefined
+    if (!this.#host.audience.sees(from, account)) return SERVICE_UNAVAILABLE
+    return isShared && node.settings.access === 'presence' ? undefined : ITEM_NOT_FOUND
   }
 }
 

@@ -44,9 +44,13 @@ export const pep: Extension = {
     const notifications = host.shared(Notifications)
     const { hooks } = host.shared(PersonalItems)
 
-    /** Shown before the broadcast goes on, and judged by nobody. */
+    /** Passes everything, and learns what it is that passes. */
     const learn = ({ directed, type, from, to, session, element: presence, origin }: Envelope): undefined => {
-      if (origin === 'client' && directed && type === 'subscribed') notifications.approved(from.bare, to.bare)
+      if (origin === 'server' && type === 'subscribed') {
+        // After the approval itself, without which the contact would not take it.
+        Promise.resolve().then(() => notifications.approved(from.bare, to.bare))
+          .catch((cause: unknown) => host.log.error('session.hook-failed', { part: 'pep' }, cause))
+      }
       if (origin !== 'client' || directed || session === undefined) return
       if (type === 'unavailable') notifications.hidden(session)
       else if (type === '' && session.presence !== undefined) notifications.shown(session, presence)
