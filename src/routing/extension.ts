@@ -280,16 +280,24 @@ export interface StanzaRouter {
   bounce(envelope: Envelope, error: StanzaError): void
 }
 
+/** A MUST that touches a server: a test's title begins with `clause`, one for each that names the same. */
+export interface Clause {
+  /** e.g. 'XEP-0198 §5' */
+  readonly clause: string
+  /** What it wants, in short. */
+  readonly text: string
+}
+
 /** A part of the server: what it is, as data, and `install`, which says what it does. */
 export interface Extension {
   /** Also the owner's name of its migrations in the database: never renamed. */
   readonly name: string
   readonly implements: readonly Implementation[]
+  /** What its specifications demand of a server. */
+  readonly clauses?: readonly Clause[]
   /** disco#info features of a served domain, and of an account's bare JID. */
   readonly features?: { readonly server?: readonly string[]; readonly account?: readonly string[] }
   readonly identities?: { readonly server?: readonly Identity[]; readonly account?: readonly Identity[] }
-  /** The clauses with a MUST that touch a server; each opens the title of a test ("XEP-0163 §4.3.2: ..."). */
-  readonly clauses?: readonly { readonly clause: string; readonly text: string }[]
   /** disco#info forms of a served domain (XEP-0128), from what is configured: what is told is what is done. */
   forms?(config: Config, domain: ServedDomain): readonly Element[]
   /** The profiles of `domains.policy` that its policy rules enforce: a domain of which nobody does is not served. */
