@@ -1,5 +1,6 @@
+import type { Audience } from '../routing/audience.ts'
 import { Envelope } from '../routing/envelope.ts'
-import type { Audience, Host, Verdict } from '../routing/extension.ts'
+import type { Host, Verdict } from '../routing/extension.ts'
 import type { Session } from '../routing/sessions.ts'
 import { element, type Element } from '../xml/element.ts'
 import { randomIdentifier } from '../xmpp/identifiers.ts'

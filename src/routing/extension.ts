@@ -18,25 +18,13 @@ import type { Element } from '../xml/element.ts'
 import type { Identity } from '../xmpp/disco-info.ts'
 import type { Jid } from '../xmpp/jid.ts'
 import type { StanzaError } from '../xmpp/stanza-error.ts'
+import type { Audience } from './audience.ts'
 import type { ServedDomain, ServedDomains } from './domains.ts'
 import type { Envelope, StanzaKind } from './envelope.ts'
+import type { Implementation } from './implementation.ts'
 import type { Operators } from './operators.ts'
 import type { Requests } from './requests.ts'
 import type { Session, Sessions } from './sessions.ts'
-
-/** What an extension implements, for docs/doap.xml and docs/specifications.md. */
-export interface Implementation {
-  /** A XEP by number, or an RFC by number. */
-  readonly xep?: number
-  readonly rfc?: number
-  /** Its own title, which may be shortened. */
-  readonly title: string
-  readonly version?: string
-  /** The version of this server that first had it. */
-  readonly since: string
-  readonly status: 'complete' | 'partial' | 'sketch'
-  readonly note?: string
-}
 
 /** The stanza goes no further, and nobody is told. */
 export const DROP = Symbol('drop')
@@ -245,20 +233,6 @@ export interface Host {
   forms(domain: ServedDomain): readonly Element[]
   /** What several extensions share, of a hall below them: one for the whole house, made for the first who asks. */
   shared<T extends object>(kind: new (host: Host) => T): T
-}
-
-/** Who may know what: asked by whatever answers strangers in an account's name. */
-export interface Audience {
-  /** True if the account, one of ours, lets `viewer` see its presence, or is the viewer itself: by the account's roster. */
-  sees(viewer: Jid, account: Jid): boolean
-  /** True if the account, one of ours, has a subscription to the contact's presence: by the account's roster, too. */
-  follows(account: Jid, contact: Jid): boolean
-  /** All whose presence it has a subscription to, by bare JID. */
-  followed(account: Jid): readonly Jid[]
-  /** Who sees the account's presence by its roster, by bare JID. */
-  subscribers(account: Jid): readonly Jid[]
-  /** Who was told that this session is there: subscribers, by bare JID, and those to whom it sent directed presence. */
-  viewers(session: Session): readonly Jid[]
 }
 
 /** Which bare JIDs are accounts here. Synchronous and cheap: it is asked for every stanza to an absent account. */
