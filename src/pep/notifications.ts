@@ -7,7 +7,7 @@ import type { Jid } from '../xmpp/jid.ts'
 import { NS_CLIENT } from '../xmpp/namespaces.ts'
 import { NS_AVATAR_METADATA, NS_PUBSUB_EVENT } from './avatar.ts'
 import { Capabilities, type Interest } from './capabilities.ts'
-import { isHidden, kindOf } from './node-kinds.ts'
+import { kindOf } from './node-kinds.ts'
 import { PersonalItems, type Item, type Node } from './personal-items.ts'
 import { RemoteWatchers, type Watcher } from './remote-watchers.ts'
 
@@ -111,7 +111,7 @@ export class Notifications {
     const { audience, domains } = this.#host
     const { account, jid } = session
     for (const { name, settings } of this.#items.nodes(account)) {
-      const item = settings.sendsLast && interest.has(name) && !isHidden(name) ? this.#items.item(account, name) : undefined
+      const item = settings.sendsLast && interest.has(name) ? this.#items.item(account, name) : undefined
       if (item !== undefined) session.send(notification(account, jid, this.#itemsOf(account, item)))
     }
     if (!interest.has(NS_AVATAR_METADATA)) return

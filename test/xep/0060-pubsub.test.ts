@@ -55,6 +55,8 @@ describe('XEP-0060: Publish-Subscribe, of an account', () => {
   test('XEP-0060 §6.5.9: what is not there, or not for who asks, has its error', async () => {
     const { house, ask } = await scene()
     await ask('set', publish(BOOKMARKS, note('n1', 'a')))
+    await ask('set', "<vCard xmlns='vcard-temp'><FN>Juliet</FN></vCard>")
+    await ask('set', "<query xmlns='jabber:iq:private'><x xmlns='urn:x'>note</x></query>")
     for (const [request, outcome] of [
       [items('urn:example:nothing'), 'cancel item-not-found'],
       [items(BOOKMARKS, "<item id='n9'/>"), 'cancel item-not-found'],

@@ -144,11 +144,23 @@ describe('XEP-0163: Personal Eventing Protocol', () => {
     assert.deepEqual(eventsOf(chamber).sort(), [
       `${JULIET} > ${JULIET}/chamber: <items node='${BOOKMARKS}'>${bookmarks('one')}</items>`, event(JULIET, `${JULIET}/chamber`),
     ].sort())
+    juliet.says("<iq type='set' id='v'><vCard xmlns='vcard-temp'><FN>Juliet</FN></vCard></iq>")
+    assert.deepEqual(eventsOf(await interested(house, `${JULIET}/hall`, 'vcard-temp')), [], 'a vCard is no node')
     const romeo = await interested(house, `${ROMEO}/orchard`, BOOKMARKS, AVATAR_METADATA)
     assert.deepEqual(eventsOf(romeo), [event(JULIET, `${ROMEO}/orchard`)])
     romeo.says("<presence type='unavailable'/>")
     romeo.says(capable(BOOKMARKS, AVATAR_METADATA).presence)
     assert.deepEqual(eventsOf(romeo), [event(JULIET, `${ROMEO}/orchard`)], 'and once more when it is back')
+  })
+
+  test('an avatar that is for its owner alone is told to its own clients alone, new or last', async () => {
+    const house = await scene()
+    const romeo = await interested(house, `${ROMEO}/orchard`, AVATAR_METADATA)
+    const own = await interested(house, `${JULIET}/chamber`, AVATAR_METADATA)
+    await publishFace(house, own, FACE, { access_model: 'whitelist' })
+    assert.deepEqual(eventsOf(own), [event(JULIET, `${JULIET}/chamber`)])
+    assert.deepEqual(eventsOf(romeo), [])
+    assert.deepEqual(eventsOf(await interested(house, `${ROMEO}/street`, AVATAR_METADATA)), [])
   })
 
   test('§4.3.4: a node that is not to send its last item does not; and a capability said later than the first presence counts', async () => {
@@ -290,6 +302,17 @@ describe('contacts on other servers', () => {
     assert.deepEqual(eventsIn(house.departed.splice(0)), [])
     farSays(house, capable(AVATAR_METADATA).presence)
     assert.deepEqual(eventsIn(house.departed.splice(0)), [event(JULIET, `${FAR}/street`)], 'it is back, and known')
+  })
+
+  test('whom the account follows and who does not see it hear nothing', async () => {
+    const house = await scene()
+    const juliet = await house.login(`${JULIET}/balcony`)
+    juliet.says(`<presence to='${FAR}' type='subscribe'/>`)
+    house.remoteSays(`<presence from='${FAR}' to='${JULIET}' type='subscribed'/>`)
+    await interested(house, 'nurse@capulet.lit/kitchen', AVATAR_METADATA) // what such a client can do is known from now on
+    farSays(house, capable(AVATAR_METADATA).presence)
+    await publishFace(house, juliet)
+    assert.deepEqual(eventsIn(house.departed), [])
   })
 
   test('whose server was lost are greeted anew', async () => {

@@ -48,9 +48,11 @@ describe('XEP-0398: User Avatar to vCard-Based Avatars Conversion', () => {
     assert.equal(await payloadOf(house, juliet, 'get', VCARD), vcard(photo()))
   })
 
-  test('§3.1: metadata of an image that is not there is no photo', async () => {
-    const { house, juliet } = await scene()
+  test('§3.1: metadata of an image that is not there is no photo, and no hash', async () => {
+    const { house, juliet, romeo } = await scene()
     await outcomeOf(house, juliet, 'set', publish(AVATAR_METADATA, metadataItem()))
+    juliet.says('<presence/>')
+    assert.deepEqual(hashesIn(romeo.heard()), ['-'])
     assert.equal(await outcomeOf(house, juliet, 'get', VCARD), 'cancel item-not-found')
   })
 
