@@ -13,7 +13,7 @@ const ITEM_NOT_FOUND = new StanzaError('item-not-found')
 const SERVICE_UNAVAILABLE = new StanzaError('service-unavailable')
 const NOT_AN_IMAGE = new StanzaError('not-acceptable', { text: 'The photo is none of PNG, JPEG, GIF and WebP.' })
 
-/** The one card of an account, without its photo: that is the avatar (XEP-0398). */
+/** The one card of an account. Its photo is the avatar (XEP-0398), and here but a mark that there was one. */
 const CARD = 'current'
 
 /** XEP-0054: vcard-temp. Section numbers in this file are those of version 1.3.0. */
@@ -72,17 +72,28 @@ class Cards {
     return shown.children.length === 0 ? SERVICE_UNAVAILABLE : shown
   }
 
-  /** §3.2: "the entire vCard must be sent", so that without a photo takes the avatar away. */
+  /**
+   * §3.2: "the entire vCard must be sent", so one without the photo that an earlier one had takes the avatar away. Who
+   * publishes it (XEP-0084) and has nothing but words in the card keeps it.
+   */
   change({ to: account, payload }: Iq): IqAnswer | Promise<IqAnswer> {
     const bytes = payload.child('PHOTO', NS_VCARD)?.childContent('BINVAL', NS_VCARD)?.trim() ?? ''
     const image = bytes === '' ? undefined : imageText(bytes)
     if (bytes !== '' && image === undefined) return NOT_AN_IMAGE
-    const others = payload.children.filter((child) => typeof child !== 'string' && !child.is('PHOTO', NS_VCARD))
-    const kept = this.#keep(account, element(NS_VCARD, 'vCard', {}, ...others))
+    const hadPhoto = [payload, this.#card(account)].some((card) => card?.child('PHOTO', NS_VCARD) !== undefined)
+    const others = payload.elements().filter((child) => !child.is('PHOTO', NS_VCARD))
+    const mark = image === undefined ? undefined : element(NS_VCARD, 'PHOTO')
+    const kept = this.#keep(account, element(NS_VCARD, 'vCard', {}, ...others, mark))
     if (kept instanceof StanzaError) return kept
-    const shown = image === undefined ? this.#portrait.takeDown(account) : this.#portrait.show(account, image)
+    const isLost = image === undefined && hadPhoto
+    const shown = image !== undefined ? this.#portrait.show(account, image) : isLost ? this.#portrait.takeDown(account) : Promise.resolve()
     if (shown instanceof StanzaError) return kept.then(() => shown)
     return Promise.all([kept, shown]).then((): IqAnswer => EMPTY)
+  }
+
+  #card(account: Jid): Element | undefined {
+    const item = this.#items.item(account, NS_VCARD)
+    return item === undefined ? undefined : this.#items.payload(account, item)
   }
 
   #keep(account: Jid, card: Element): Promise<void> | StanzaError {
@@ -92,8 +103,7 @@ class Cards {
 
   /** What it says of itself; who publishes a nickname (XEP-0172) and has no card goes by that. */
   #kept(account: Jid): Element[] {
-    const card = this.#items.item(account, NS_VCARD)
-    const others = card === undefined ? [] : this.#items.payload(account, card).elements()
+    const others = this.#card(account)?.elements().filter((child) => !child.is('PHOTO', NS_VCARD)) ?? []
     const nick = others.some((child) => child.is('NICKNAME', NS_VCARD)) ? undefined : this.#items.item(account, NS_NICK)
     return nick === undefined ? others : [...others, element(NS_VCARD, 'NICKNAME', {}, this.#items.payload(account, nick).content())]
   }

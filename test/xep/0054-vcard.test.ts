@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { extensions } from '../../src/extensions.ts'
 import { TestHouse } from '../house.ts'
-import { FACE, outcomeOf, payloadOf, publish } from './people.ts'
+import { FACE, outcomeOf, payloadOf, publish, publishFace } from './people.ts'
 
 const JULIET = 'juliet@capulet.lit'
 const ROMEO = 'romeo@montague.lit'
@@ -84,6 +84,18 @@ describe('XEP-0054: vcard-temp', () => {
     assert.equal(await seenBy(JULIET), vcard(WHOLE))
     assert.equal(await set(`<FN>x</FN><PHOTO><EXTVAL>https://example.org/a.png</EXTVAL></PHOTO>`), 'result')
     assert.equal(await seenBy(JULIET), vcard('<FN>x</FN>'), 'addresses of images elsewhere are not kept')
+  })
+
+  test('a photo goes as it came: with a card, or by who published it', async () => {
+    const { house, set, seenBy } = await scene()
+    await set(`<FN>Juliet</FN>${PHOTO}`)
+    await set('<FN>Juliet</FN>')
+    assert.equal(await seenBy(JULIET), vcard('<FN>Juliet</FN>'), 'the card that had it has it no longer')
+    await publishFace(house, house.connect(`${JULIET}/pep`))
+    await set('<FN>Juliet Capulet</FN>')
+    assert.equal(await seenBy(JULIET), vcard(`<FN>Juliet Capulet</FN>${PHOTO}`), 'a card that says nothing of it leaves it alone')
+    await set('<FN>Juliet Capulet</FN><PHOTO><BINVAL/></PHOTO>')
+    assert.equal(await seenBy(JULIET), vcard('<FN>Juliet Capulet</FN>'), 'and one that says that there is none does not')
   })
 
   test('a vCard of the domain is nowhere', async () => {

@@ -99,7 +99,9 @@ export async function interested(house: TestHouse, address: string, ...nodes: re
   const client = house.connect(address)
   client.says("<iq type='get' id='roster'><query xmlns='jabber:iq:roster'/></iq>")
   client.says(presence)
-  const [question] = client.heard().filter(isQuestion)
+  const heard = client.heard()
+  const question = heard.find(isQuestion)
+  for (const stanza of heard) if (stanza !== question) client.send(stanza) // still to be read
   if (question !== undefined) answers(client, question, info)
   await house.settled()
   return client
