@@ -162,6 +162,33 @@ describe('XEP-0115: Entity Capabilities', () => {
     assert.equal(asked(fourth).length, 1)
   })
 
+  test('2000 versions are remembered: the one that was learnt first is asked for again', () => {
+    const house = new TestHouse()
+    const juliet = house.connect('juliet@capulet.lit/balcony')
+    const learn = (number: number): boolean => {
+      const { presence, info } = capable(`urn:example:${number}`)
+      juliet.says(presence)
+      const [question] = juliet.heard().filter(isQuestion)
+      if (question !== undefined) answers(juliet, question, info)
+      return question !== undefined
+    }
+    for (let number = 0; number < 2000; number++) assert.equal(learn(number), true)
+    assert.equal(learn(0), false)
+    learn(2000)
+    assert.equal(learn(0), true)
+  })
+
+  test('more interests than 64 are not believed', () => {
+    const house = new TestHouse()
+    const { presence, info } = capable(...Array.from({ length: 65 }, (_, number) => `urn:example:${number}`))
+    const juliet = house.connect('juliet@capulet.lit/balcony')
+    juliet.says(presence)
+    const [question] = juliet.heard().filter(isQuestion)
+    assert.ok(question)
+    answers(juliet, question, info)
+    assert.equal(interestOf(house, 'juliet@capulet.lit/balcony', presence), undefined)
+  })
+
   test('who was not asked cannot answer', () => {
     const house = new TestHouse()
     const { presence, info } = capable('urn:example:x')
