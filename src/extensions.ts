@@ -5,13 +5,19 @@ import type { OwnAccountParts } from './registration/own-accounts.ts'
 import { Visits } from './registration/visits.ts'
 import type { Extension } from './routing/extension.ts'
 import { disco } from './xep/0030-disco.ts'
+import { privateStorage } from './xep/0049-private.ts'
+import { vcard } from './xep/0054-vcard.ts'
+import { pubsub } from './xep/0060-pubsub.ts'
 import { inBandRegistration } from './xep/0077-registration.ts'
+import { capabilities } from './xep/0115-caps.ts'
 import { contactAddresses } from './xep/0157-contact-addresses.ts'
+import { pep } from './xep/0163-pep.ts'
 import { blocking } from './xep/0191-blocking.ts'
 import { ping } from './xep/0199-ping.ts'
 import { bitsOfBinary } from './xep/0231-bits-of-binary.ts'
 import { stanzaIds } from './xep/0359-stanza-ids.ts'
 import { reporting } from './xep/0377-reporting.ts'
+import { avatarConversion } from './xep/0398-avatar-conversion.ts'
 import { preauthenticatedRegistration } from './xep/0445-preauth.ts'
 import { dataPolicy } from './xep/0504-data-policy.ts'
 
@@ -20,7 +26,8 @@ import { dataPolicy } from './xep/0504-data-policy.ts'
  * hear, then what its stanzas do.
  */
 export const extensions: readonly Extension[] = [
-  requireOtr, blocking, stanzaIds, instantMessaging, disco, contactAddresses, ping, reporting, dataPolicy,
+  requireOtr, blocking, stanzaIds, avatarConversion, instantMessaging, pep, pubsub, vcard, privateStorage, capabilities, disco, contactAddresses,
+  ping, reporting, dataPolicy,
 ]
 
 /** Those by which an account is asked for, which want more of the house than it gives to all: made where that is there. */

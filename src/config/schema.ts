@@ -218,6 +218,12 @@ const file = z.strictObject({
     idle_after_ping: duration('60s'),
     roster_items: count(1000, 1, 100_000),
   }).prefault({}),
+  pep: z.strictObject({
+    item: size('128kB', '8kB'),
+    items: count(200, 1, 10_000),
+    nodes: count(50, 4, 1000),
+    account: size('2MB', '16kB'),
+  }).prefault({}),
 })
 
 /** The file with its defaults filled in, and nothing left open: each listener names the domains it serves. */
@@ -281,5 +287,6 @@ export type Config = DeepReadonly<z.infer<typeof configSchema>>
 export type DomainConfig = Config['domains'][number]
 export type ListenerConfig = Config['listeners'][number]
 export type Limits = Config['limits']
+export type PepLimits = Config['pep']
 
 type DeepReadonly<T> = T extends object ? { readonly [Key in keyof T]: DeepReadonly<T[Key]> } : T

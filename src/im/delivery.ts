@@ -1,6 +1,7 @@
 import { peek, type Peeked } from '../otr/peek.ts'
+import type { Audience } from '../routing/audience.ts'
 import type { Envelope } from '../routing/envelope.ts'
-import type { Audience, Delivery, Verdict } from '../routing/extension.ts'
+import type { Delivery, Verdict } from '../routing/extension.ts'
 import type { Session, Sessions } from '../routing/sessions.ts'
 import type { Jid } from '../xmpp/jid.ts'
 import { NS_CLIENT } from '../xmpp/namespaces.ts'

@@ -1,5 +1,6 @@
+import type { Audience } from '../routing/audience.ts'
 import { Envelope } from '../routing/envelope.ts'
-import type { Audience, Host, Verdict } from '../routing/extension.ts'
+import type { Host, Verdict } from '../routing/extension.ts'
 import type { Session } from '../routing/sessions.ts'
 import { element, type Element } from '../xml/element.ts'
 import { randomIdentifier } from '../xmpp/identifiers.ts'
@@ -83,6 +84,10 @@ export class Presence implements Audience {
 
   followed(account: Jid): readonly Jid[] {
     return this.#rosters.of(account.bare).contacts.map(({ jid }) => jid)
+  }
+
+  subscribers(account: Jid): readonly Jid[] {
+    return this.#rosters.of(account.bare).subscribers
   }
 
   viewers(session: Session): readonly Jid[] {

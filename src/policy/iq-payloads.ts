@@ -1,9 +1,10 @@
+import { NS_AVATAR_DATA, NS_AVATAR_METADATA, NS_PUBSUB, NS_VCARD, rebuildAvatarItems, rebuildVcard } from '../pep/avatar.ts'
 import type { Envelope } from '../routing/envelope.ts'
 import { element, type Element } from '../xml/element.ts'
 import { Jid } from '../xmpp/jid.ts'
 import { NS_DISCO_INFO, NS_DISCO_ITEMS } from '../xmpp/namespaces.ts'
-import { NS_AVATAR_DATA, NS_AVATAR_METADATA, NS_PUBSUB, NS_VCARD, rebuildAvatarItems, rebuildVcard } from './avatar.ts'
-import { language, line, matching, sha1 } from './shapes.ts'
+import { line, matching, sha1 } from '../xmpp/shapes.ts'
+import { language } from './shapes.ts'
 
 /** A question that people's clients, and other servers, may ask each other. */
 export interface Question {

@@ -2,12 +2,12 @@ import type { Encoded, OtrSettings } from '../otr/classified.ts'
 import { Fragments, type Conversation } from '../otr/fragments.ts'
 import { KnownKeys } from '../otr/known-keys.ts'
 import { classify } from '../otr/message.ts'
+import { rebuildAvatarEvent } from '../pep/avatar.ts'
 import { Envelope } from '../routing/envelope.ts'
 import { DROP, type Host, type Verdict } from '../routing/extension.ts'
 import { element, type Element } from '../xml/element.ts'
 import { NS_CLIENT } from '../xmpp/namespaces.ts'
 import { errorReply, StanzaError } from '../xmpp/stanza-error.ts'
-import { rebuildAvatarEvent } from './avatar.ts'
 import { holdsOtherContent, isSignal, messageChildren } from './message-children.ts'
 import type { OtrAudit } from './otr-audit.ts'
 import { rebuildError } from './rebuild-error.ts'
@@ -109,9 +109,10 @@ export class MessageJudgement {
     return children.length === 0 ? DROP : { deliver: [rebuild(envelope, typeOf(envelope), ...children)] }
   }
 
-  /** XEP-0163 §4.3: notifications come from a contact's bare JID, which the contact's server speaks for. */
+  /** XEP-0163 §4.3: notifications come from a contact's bare JID, which the contact's server speaks for, and ours for its own. */
   #maySendEvents({ origin, from, to }: Envelope): boolean {
-    return origin === 'remote' && from.isBare && from.local !== '' && this.#audience.follows(to, from)
+    if (!from.isBare || from.local === '') return false
+    return origin === 'server' || (origin === 'remote' && this.#audience.follows(to, from))
   }
 }
 

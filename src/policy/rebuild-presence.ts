@@ -1,9 +1,10 @@
 import type { Envelope } from '../routing/envelope.ts'
 import { element, type Element } from '../xml/element.ts'
 import { NS_CLIENT } from '../xmpp/namespaces.ts'
+import { matching, sha1 } from '../xmpp/shapes.ts'
 import { StanzaError } from '../xmpp/stanza-error.ts'
 import { rebuildError } from './rebuild-error.ts'
-import { dateTime, matching, rebuild, sha1 } from './shapes.ts'
+import { dateTime, rebuild } from './shapes.ts'
 
 const NS_CAPS = 'http://jabber.org/protocol/caps'
 const NS_VCARD_UPDATE = 'vcard-temp:x:update'

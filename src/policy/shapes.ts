@@ -1,6 +1,7 @@
 import { element, type Element, type Node } from '../xml/element.ts'
 import type { Envelope } from '../routing/envelope.ts'
 import { NS_CLIENT } from '../xmpp/namespaces.ts'
+import { matching } from '../xmpp/shapes.ts'
 
 /** Longest known id of a client: Profanity's, 56 characters. */
 const IDENTIFIER = /^[!-~]{1,128}$/
@@ -8,8 +9,6 @@ const IDENTIFIER = /^[!-~]{1,128}$/
 const LANGUAGE = /^[A-Za-z]{1,8}(-[A-Za-z0-9]{1,8}){0,3}$/
 /** XEP-0082 §3.2. */
 const DATE_TIME = /^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?(Z|[+-][0-9]{2}:[0-9]{2})$/
-const SHA1_HEX = /^[0-9A-Fa-f]{40}$/
-const CONTROL = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/u
 
 /**
  * A stanza with nothing of the one that came but its addresses and, where they have their usual shape, its id and
@@ -41,18 +40,4 @@ export function language(value: string | undefined): string | undefined {
 
 export function dateTime(value: string | undefined): string | undefined {
   return matching(DATE_TIME, value)
-}
-
-export function sha1(value: string | undefined): string | undefined {
-  return matching(SHA1_HEX, value)
-}
-
-/** The value where the pattern matches all of it; patterns must be anchored and linear. */
-export function matching(pattern: RegExp, value: string | undefined): string | undefined {
-  return value !== undefined && pattern.test(value) ? value : undefined
-}
-
-/** A name for people on one line, of at most so many characters, without characters that cannot be seen. */
-export function line(value: string | undefined, maximum: number): string | undefined {
-  return value !== undefined && value !== '' && value.length <= maximum && !CONTROL.test(value) ? value : undefined
 }

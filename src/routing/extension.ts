@@ -15,8 +15,10 @@ import type { Stream } from '../stream/stream.ts'
 import type { StreamFeature } from '../stream/feature.ts'
 import type { InlineFeature } from '../stream/inline.ts'
 import type { Element } from '../xml/element.ts'
+import type { Identity } from '../xmpp/disco-info.ts'
 import type { Jid } from '../xmpp/jid.ts'
 import type { StanzaError } from '../xmpp/stanza-error.ts'
+import type { Audience } from './audience.ts'
 import type { CommandProgress } from './command-progress.ts'
 import type { ServedDomain, ServedDomains } from './domains.ts'
 import type { Envelope, StanzaKind } from './envelope.ts'
@@ -164,6 +166,8 @@ export interface Handlers {
   readonly account?: AccountHooks
   readonly servers?: ServerHooks
   readonly seals?: SealHooks
+  /** Besides those of the extension itself, which are the same in every house. */
+  readonly streamFeatures?: NonNullable<Extension['streamFeatures']>
   readonly commands?: readonly CommandRoute[]
   readonly pages?: readonly PageRoute[]
   /** One extension of all delivers here, and one elsewhere. */
@@ -192,20 +196,12 @@ export interface Host {
   readonly log: Log
   /** Features that all extensions declared. */
   readonly features: { readonly server: readonly string[]; readonly account: readonly string[] }
+  /** Identities, too, besides what a server and an account are by themselves. */
+  readonly identities: { readonly server: readonly Identity[]; readonly account: readonly Identity[] }
   /** Forms that all extensions declared for a served domain. */
   forms(domain: ServedDomain): readonly Element[]
-}
-
-/** Who may know what: asked by whatever answers strangers in an account's name. */
-export interface Audience {
-  /** True if the account, one of ours, lets `viewer` see its presence, or is the viewer itself: by the account's roster. */
-  sees(viewer: Jid, account: Jid): boolean
-  /** True if the account, one of ours, has a subscription to the contact's presence: by the account's roster, too. */
-  follows(account: Jid, contact: Jid): boolean
-  /** All whose presence it has a subscription to, by bare JID. */
-  followed(account: Jid): readonly Jid[]
-  /** Who was told that this session is there: subscribers, by bare JID, and those to whom it sent directed presence. */
-  viewers(session: Session): readonly Jid[]
+  /** What several extensions share, of a hall below them: one for the whole house, made for the first who asks. */
+  shared<T extends object>(kind: new (host: Host) => T): T
 }
 
 /** Which bare JIDs are accounts here. Synchronous and cheap: it is asked for every stanza to an absent account. */
@@ -236,6 +232,7 @@ export interface Extension {
   readonly clauses?: readonly Clause[]
   /** disco#info features of a served domain, and of an account's bare JID. */
   readonly features?: { readonly server?: readonly string[]; readonly account?: readonly string[] }
+  readonly identities?: { readonly server?: readonly Identity[]; readonly account?: readonly Identity[] }
   /** disco#info forms of a served domain (XEP-0128), from what is configured: what is told is what is done. */
   forms?(config: Config, domain: ServedDomain): readonly Element[]
   /** The profiles of `domains.policy` that its policy rules enforce: a domain of which nobody does is not served. */

@@ -7,7 +7,9 @@ import { Requests } from './requests.ts'
 import { Router } from './router.ts'
 
 /** What must be there before extensions can be installed. */
-export type Ground = Omit<Host, 'requests' | 'router' | 'operators' | 'audience' | 'befriend' | 'servers' | 'features' | 'forms'>
+export type Ground = Omit<
+  Host, 'requests' | 'router' | 'operators' | 'audience' | 'befriend' | 'servers' | 'features' | 'identities' | 'forms' | 'shared'
+>
 
 export interface Installation {
   readonly host: Host
@@ -33,24 +35,40 @@ export function install(extensions: readonly Extension[], ground: Ground): Insta
     server: extensions.flatMap((extension) => extension.features?.server ?? []),
     account: extensions.flatMap((extension) => extension.features?.account ?? []),
   }
+  const identities = {
+    server: extensions.flatMap((extension) => extension.identities?.server ?? []),
+    account: extensions.flatMap((extension) => extension.identities?.account ?? []),
+  }
+  const shared = new Map<object, object>()
   const host: Host = {
-    ...ground, requests, router, operators, features, servers: tables.servers,
+    ...ground, requests, router, operators, features, identities, servers: tables.servers,
     audience: {
       sees: (viewer, account) => tables.delivery?.audience.sees(viewer, account) ?? false,
       follows: (account, contact) => tables.delivery?.audience.follows(account, contact) ?? false,
       followed: (account) => tables.delivery?.audience.followed(account) ?? [],
+      subscribers: (account) => tables.delivery?.audience.subscribers(account) ?? [],
       viewers: (session) => tables.delivery?.audience.viewers(session) ?? [],
     },
     befriend: async (one, other) => tables.delivery?.befriend(one, other),
     forms: (domain) => extensions.flatMap((extension) => extension.forms?.(ground.config, domain) ?? []),
+    shared: <T extends object>(kind: new (of: Host) => T): T => {
+      const made = shared.get(kind) ?? new kind(host)
+      shared.set(kind, made)
+      return made as T // by its own class
+    },
   }
   for (const { name, migrations } of extensions) if (migrations !== undefined) ground.database.migrate(name, migrations)
-  for (const extension of extensions) tables.install(extension.name, extension.install(host))
+  const offered = extensions.map((extension) => {
+    const handlers = extension.install(host)
+    tables.install(extension.name, handlers)
+    const both = [extension.streamFeatures, handlers.streamFeatures]
+    return { client: both.flatMap((one) => one?.client ?? []), server: both.flatMap((one) => one?.server ?? []) }
+  })
   tables.install('operators', { session: { available: (session) => operators.available(session) } })
   tables.seal()
   const streamFeatures = {
-    client: extensions.flatMap((extension) => extension.streamFeatures?.client ?? []),
-    server: extensions.flatMap((extension) => extension.streamFeatures?.server ?? []),
+    client: offered.flatMap(({ client }) => client),
+    server: offered.flatMap(({ server }) => server),
   }
   return { host, router, tables, streamFeatures }
 }

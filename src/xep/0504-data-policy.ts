@@ -23,10 +23,10 @@ function policyForm({ auth }: Config): Element {
   return resultForm(FORM_TYPE, [
     // "Auth Mechanism": PLAIN shows the password to the server as it passes, SCRAM never does.
     { name: 'auth_data', type: 'list-single', values: [auth.plain ? 'plain' : 'hidden'] },
-    // "Data Retention" is of "data such as messages or files": neither is ever stored. Contacts and block lists are.
+    // "Data Retention" is of "data such as messages or files": neither is ever stored. Contacts, block lists, avatars and private data are.
     { name: 'data_retention', type: 'text-single', values: ['0'] },
-    yesOrNo('data_deletion', true), // contacts and block lists, by their owner
-    yesOrNo('encryption_at_rest', false), // of what is stored; passwords alone are sealed
+    yesOrNo('data_deletion', true), // all that is stored, by their owner
+    yesOrNo('encryption_at_rest', false), // of all that is stored: contacts and block lists are not, other things are
     yesOrNo('data_export', false),
     { name: 'access_policy', type: 'list-multi', values: ['admins'] },
     yesOrNo('full_erasure', false), // by the operator alone, as long as accounts cannot be removed in-band

@@ -5,6 +5,7 @@ import { after, describe, test } from 'node:test'
 import { AUDIT_MUTANTS } from './audit-mutants.ts'
 import { CONTENT_MUTANTS } from './content-mutants.ts'
 import { OTR_MUTANTS } from './otr-mutants.ts'
+import { PEP_MUTANTS } from './pep-mutants.ts'
 import { POLICY_MUTANTS } from './policy-mutants.ts'
 import { VERSION_4_MUTANTS } from './version4-mutants.ts'
 import { placesOf, ROOT, sourceOf, Workbench } from './workbench.ts'
@@ -12,7 +13,7 @@ import { placesOf, ROOT, sourceOf, Workbench } from './workbench.ts'
 /** Mutants tried at the same time. */
 const CONCURRENCY = 2
 
-const MUTANTS = [...OTR_MUTANTS, ...VERSION_4_MUTANTS, ...AUDIT_MUTANTS, ...POLICY_MUTANTS, ...CONTENT_MUTANTS]
+const MUTANTS = [...OTR_MUTANTS, ...VERSION_4_MUTANTS, ...AUDIT_MUTANTS, ...POLICY_MUTANTS, ...CONTENT_MUTANTS, ...PEP_MUTANTS]
 const benches = Array.from({ length: CONCURRENCY }, () => new Workbench([...new Set(MUTANTS.map(({ file }) => file))]))
 after(() => {
   for (const bench of benches) bench.remove()
@@ -57,7 +58,7 @@ const BOUND = /^(?:export )?const ((?:MOST|LEAST|LONGEST)_\w+|\w+_MILLISECONDS|[
 
 describe('of each file that judges, each reason to refuse, each bound and each pattern has its mutant', () => {
   const files = ['src/otr', 'src/policy'].flatMap((folder) => readdirSync(join(ROOT, folder)).map((name) => `${folder}/${name}`))
-  for (const file of files) {
+  for (const file of [...files, 'src/pep/avatar.ts', 'src/pep/node-kinds.ts', 'src/xmpp/shapes.ts']) {
     test(file, () => {
       const source = sourceOf(file)
       const ranges = MUTANTS.filter((mutant) => mutant.file === file).map(({ find }) => [source.indexOf(find), find.length] as const)

@@ -44,6 +44,9 @@ const FEATURES: Readonly<Record<string, readonly (readonly [string, string])[]>>
   ],
   'publishing to contacts (XEP-0163)': [
     [iq("<pubsub xmlns='http://jabber.org/protocol/pubsub'><publish node='http://jabber.org/protocol/tune'><item/></publish></pubsub>"), 'cancel feature-not-implemented'],
+    [iq("<pubsub xmlns='http://jabber.org/protocol/pubsub'><publish node='urn:example:x'><item><x xmlns='urn:example:x'/></item></publish></pubsub>"), 'cancel feature-not-implemented'],
+    [iq("<pubsub xmlns='http://jabber.org/protocol/pubsub'><create node='urn:xmpp:microblog:0'/></pubsub>"), 'cancel feature-not-implemented'],
+    [iq("<pubsub xmlns='http://jabber.org/protocol/pubsub'><publish node='urn:xmpp:omemo:2:devices'><item><devices xmlns='urn:xmpp:omemo:2'/></item></publish></pubsub>"), 'cancel feature-not-implemented'],
   ],
 }
 
@@ -74,7 +77,7 @@ describe('what fights OTR is not half there', () => {
     const streams = house.installation.streamFeatures.client.map(({ namespace }) => namespace)
     const advertised = [...features.server, ...features.account, ...streams]
     assert.ok(advertised.length > 8)
-    const withheld = /carbons|mam|upload|protocol\/muc|conference|msgoffline|protocol\/offline|pubsub/
+    const withheld = /carbons|mam|upload|protocol\/muc|conference|msgoffline|protocol\/offline/
     assert.deepEqual(advertised.filter((feature) => withheld.test(feature)), [])
   })
 

@@ -313,9 +313,13 @@ describe('what stays with one account, or goes to all who may see it', () => {
 
   test('to publish is not possible, and nobody hears of it', async () => {
     const { house, juliet, nurse } = await Verona.build()
-    for (const node of ['http://jabber.org/protocol/mood', 'http://jabber.org/protocol/tune', 'http://jabber.org/protocol/activity', 'urn:xmpp:microblog:0', 'http://jabber.org/protocol/nick']) {
+    for (const node of ['http://jabber.org/protocol/mood', 'http://jabber.org/protocol/tune', 'http://jabber.org/protocol/activity', 'urn:xmpp:microblog:0']) {
       juliet.says(iq('set', `<pubsub xmlns='http://jabber.org/protocol/pubsub'><publish node='${node}'><item><x xmlns='urn:x'>${PLAIN}</x></item></publish></pubsub>`))
       assert.deepEqual(juliet.heard().map(inWords), ['cancel feature-not-implemented'])
+    }
+    for (const node of ['urn:xmpp:avatar:data', 'urn:xmpp:avatar:metadata', 'http://jabber.org/protocol/nick']) {
+      juliet.says(iq('set', `<pubsub xmlns='http://jabber.org/protocol/pubsub'><publish node='${node}'><item id='${PLAIN}'><x xmlns='urn:x'>${PLAIN}</x></item></publish></pubsub>`))
+      assert.deepEqual(juliet.heard().map(inWords), ['modify bad-request'])
     }
     assert.equal(told(nurse), '')
     house.departs()

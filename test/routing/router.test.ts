@@ -204,7 +204,7 @@ describe('installation', () => {
     assert.throws(twice(answering(() => EMPTY)), /two: verse of urn:example:verse has an owner already/)
     assert.throws(twice({ commands: [{ name: 'account add', run: () => undefined }] }), /two: the command account add/)
     assert.throws(twice({ nonzas: [{ name: 'r', namespace: NS, on: 'client', handle: () => {} }] }), /two: r of urn:example:verse/)
-    const nowhere = { deliver: () => undefined, broadcast: () => undefined, befriend: () => Promise.resolve(), audience: { sees: () => false, follows: () => false, followed: () => [], viewers: () => [] } }
+    const nowhere = { deliver: () => undefined, broadcast: () => undefined, befriend: () => Promise.resolve(), audience: { sees: () => false, follows: () => false, followed: () => [], subscribers: () => [], viewers: () => [] } }
     assert.throws(twice({ delivery: nowhere }), /two: delivery has an owner already/)
   })
 

@@ -1,15 +1,15 @@
 import { element, type Element } from '../xml/element.ts'
-import { line, matching, sha1 } from './shapes.ts'
+import { line, matching, sha1 } from '../xmpp/shapes.ts'
 
 export const NS_VCARD = 'vcard-temp'
 export const NS_PUBSUB = 'http://jabber.org/protocol/pubsub'
 export const NS_AVATAR_DATA = 'urn:xmpp:avatar:data'
 export const NS_AVATAR_METADATA = 'urn:xmpp:avatar:metadata'
 
-const NS_PUBSUB_EVENT = 'http://jabber.org/protocol/pubsub#event'
+export const NS_PUBSUB_EVENT = 'http://jabber.org/protocol/pubsub#event'
 const NUMBER = /^[0-9]{1,8}$/
 const IMAGE_TYPE = /^image\/(png|jpeg|gif|webp)$/
-const LONGEST_NICKNAME = 64
+export const LONGEST_NICKNAME = 64
 
 /** A vCard (XEP-0054) with nothing but photo and nickname. */
 export function rebuildVcard(card: Element): Element {
@@ -30,8 +30,10 @@ export function rebuildAvatarItems(items: Element): Element | undefined {
   if (node !== NS_AVATAR_DATA && node !== NS_AVATAR_METADATA) return undefined
   const item = items.child('item', items.namespace)
   const id = sha1(item?.attrs['id'])
-  if (item === undefined || id === undefined) return element(items.namespace, 'items', { node })
-  const payload = node === NS_AVATAR_DATA ? rebuildData(item) : rebuildMetadata(item)
+  const payload = item === undefined ? undefined : node === NS_AVATAR_DATA ? rebuildData(item) : rebuildMetadata(item)
+  // XEP-0084 §3.5: where there is no avatar any more, there is no hash that could be its id.
+  const isEmpty = node === NS_AVATAR_METADATA && payload?.children.length === 0
+  if (item === undefined || (id === undefined && !isEmpty)) return element(items.namespace, 'items', { node })
   return element(items.namespace, 'items', { node }, element(items.namespace, 'item', { id }, payload))
 }
 
@@ -42,14 +44,18 @@ export function rebuildAvatarEvent(message: Element): Element | undefined {
   return element(NS_PUBSUB_EVENT, 'event', {}, rebuildAvatarItems(items))
 }
 
-function rebuildData(item: Element): Element | undefined {
+export function rebuildData(item: Element): Element | undefined {
   const image = imageText(item.childContent('data', NS_AVATAR_DATA))
   return image === undefined ? undefined : element(NS_AVATAR_DATA, 'data', {}, image)
 }
 
-/** Without `url`: a client that fetches an image from anywhere tells that place its address. */
-function rebuildMetadata(item: Element): Element {
-  const described = item.child('metadata', NS_AVATAR_METADATA)?.child('info', NS_AVATAR_METADATA)
+/**
+ * Of several formats the one that lies here; without `url`: a client that fetches an image from anywhere tells that place
+ * its address.
+ */
+export function rebuildMetadata(item: Element): Element {
+  const formats = item.child('metadata', NS_AVATAR_METADATA)?.elements().filter((child) => child.is('info', NS_AVATAR_METADATA)) ?? []
+  const described = formats.find(({ attrs }) => attrs['url'] === undefined) ?? formats[0]
   const { id, type, bytes, width, height } = described?.attrs ?? {}
   const info = {
     id: sha1(id), type: matching(IMAGE_TYPE, type), bytes: matching(NUMBER, bytes),
@@ -60,7 +66,7 @@ function rebuildMetadata(item: Element): Element {
 }
 
 /** Base64 of bytes that begin like an image, canonical; undefined for anything else. */
-function imageText(text: string | undefined): string | undefined {
+export function imageText(text: string | undefined): string | undefined {
   if (text === undefined) return undefined
   const base64 = text.replace(/\s/g, '')
   const bytes = Buffer.from(base64, 'base64')
