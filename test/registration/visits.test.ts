@@ -30,7 +30,7 @@ describe('the time in which somebody asks for an account', () => {
   const clock = new TestClock(Date.now())
   let scenario: Scenario
   const applicants: Applicant[] = []
-  before(async () => { scenario = await Scenario.start(SERVER, {}, { clock }) })
+  before(async () => { scenario = await Scenario.start(SERVER, {}, clock) })
   after(() => scenario.stop())
   afterEach(async () => {
     for (const one of applicants) one.cut()

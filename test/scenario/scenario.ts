@@ -31,10 +31,12 @@ export class Scenario {
     this.ports = server.ports.map((port) => port ?? 0)
   }
 
-  /** `toml` is the configuration; `accounts` are name, password pairs of bare JIDs; `before` works while no server runs yet. */
+  /**
+   * `toml` is the configuration; `accounts` are name, password pairs of bare JIDs; `clock`: the system's by default; `before`
+   * works while no server runs yet.
+   */
   static async start(
-    toml: string, accounts: Readonly<Record<string, string>> = {},
-    { clock = systemClock, before }: { readonly clock?: Clock, readonly before?: (house: House) => Promise<void> } = {},
+    toml: string, accounts: Readonly<Record<string, string>> = {}, clock: Clock = systemClock, before?: (house: House) => Promise<void>,
   ): Promise<Scenario> {
     const folder = mkdtempSync(join(tmpdir(), 'sotto-scenario-'))
     const file = join(folder, 'sotto.toml')

@@ -37,22 +37,19 @@ describe('XEP-0445', () => {
   const tokens: Record<string, string> = {}
   const applicants: Applicant[] = []
   before(async () => {
-    scenario = await Scenario.start(SERVER, { 'nurse@capulet.lit': PASSWORD }, {
-      clock,
-      before: async ({ registration, domains }) => {
-        const invite = async (what: string, name: string, options: { readonly name?: string, readonly uses?: number, readonly milliseconds?: number } = {}) => {
-          const domain = domains.get(name)
-          assert.ok(domain)
-          tokens[what] = (await registration.invite({ domain, milliseconds: DAY, ...options }))?.token ?? ''
-        }
-        for (let n = 0; n < 9; n++) await invite(`any${n}`, 'capulet.lit')
-        await invite('named', 'capulet.lit', { name: 'juliet' })
-        await invite('twice', 'capulet.lit', { uses: 2 })
-        await invite('brief', 'capulet.lit', { milliseconds: 120_000 })
-        await invite('late', 'capulet.lit', { milliseconds: 1000 })
-        await invite('verona', 'verona.lit')
-        await invite('closed', 'montague.lit')
-      },
+    scenario = await Scenario.start(SERVER, { 'nurse@capulet.lit': PASSWORD }, clock, async ({ registration, domains }) => {
+      const invite = async (what: string, name: string, options: { readonly name?: string, readonly uses?: number, readonly milliseconds?: number } = {}) => {
+        const domain = domains.get(name)
+        assert.ok(domain)
+        tokens[what] = (await registration.invite({ domain, milliseconds: DAY, ...options }))?.token ?? ''
+      }
+      for (let n = 0; n < 9; n++) await invite(`any${n}`, 'capulet.lit')
+      await invite('named', 'capulet.lit', { name: 'juliet' })
+      await invite('twice', 'capulet.lit', { uses: 2 })
+      await invite('brief', 'capulet.lit', { milliseconds: 120_000 })
+      await invite('late', 'capulet.lit', { milliseconds: 1000 })
+      await invite('verona', 'verona.lit')
+      await invite('closed', 'montague.lit')
     })
   })
   after(() => scenario.stop())
