@@ -108,11 +108,6 @@ export class Invitations {
     }))
   }
 
-  /** Those of one account, without what would let anybody use them. */
-  of(domain: ServedDomain, inviter: Jid): ListedInvitation[] {
-    return this.list(domain).filter((one) => one.inviter?.local === inviter.local)
-  }
-
   /** False where there is no such invitation. */
   revoke(id: string): Promise<boolean> {
     return this.#database.write(() => {
@@ -126,7 +121,7 @@ export class Invitations {
     this.#database.statement('DELETE FROM invite WHERE domain = ? AND inviter = ?').run(domain.label, inviter.local)
   }
 
-  /** What an account invited by, as it lies on disk. */
+  /** Those of one account, as they lie on disk: the digest of a token lets nobody use it. */
   stored(domain: ServedDomain, inviter: Jid): readonly unknown[] {
     return this.#database.statement('SELECT * FROM invite WHERE domain = ? AND inviter = ? ORDER BY expires').all(domain.label, inviter.local)
   }

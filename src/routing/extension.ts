@@ -129,16 +129,13 @@ export interface SessionHooks {
 /** What befalls an account. */
 export interface AccountHooks {
   created?(account: Jid): void
-  /**
-   * Everything the extension holds of the account goes, inside the caller's transaction. What it returns is called once
-   * that is on disk, while who had the account is not told yet.
-   */
+  /** All that is held of the account goes, inside the caller's transaction. What it returns is called once that is on disk. */
   deleted?(account: Jid): (() => void) | undefined
   /** It has another password: what else opens the account goes, inside the caller's transaction. */
   passwordChanged?(account: Jid): void
-  /** All that is stored of the account, every row of every table, as JSON values by table; a person may ask for it. */
+  /** All that is stored of the account, each row of each table, by table; a person may ask for it. */
   exported?(account: Jid): Readonly<Record<string, unknown>>
-  /** As much of it as another server can take over: children of `user` in the format of XEP-0227. */
+  /** What another server can take over of it: children of XEP-0227's `user`. */
   portable?(account: Jid): readonly Element[]
 }
 

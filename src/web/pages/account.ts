@@ -65,8 +65,10 @@ ${sessions(context, premises, owner)}
 </ul>` })
 }
 
+type Held = readonly [term: string, described: (count: number) => string]
+
 /** What rows of a table are to whoever owns them, in the order in which they are told. */
-const HELD = new Map<string, readonly [term: string, described: (count: number) => string]>([
+const HELD: ReadonlyMap<string, Held> = new Map<string, Held>([
   ['roster_item', ['Contacts', (count) => `${count}, with the names and groups that you gave them`]],
   ['roster_version', ['Contact list', () => 'When it was changed last, so that clients need not fetch it again']],
   ['blocked_jid', ['Blocked', (count) => `${count}, whom you do not want to hear`]],

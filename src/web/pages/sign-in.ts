@@ -1,4 +1,3 @@
-import type { ContentfulStatusCode } from 'hono/utils/http-status'
 import type { PasswordVerdict } from '../../auth/password-check.ts'
 import { alert, field, isFromHere, readForm } from '../form.ts'
 import { html } from '../markup.ts'
@@ -9,8 +8,10 @@ import { forget, ownerOf, readOwnForm, remember } from '../signed-in.ts'
 const PURPOSE = 'sign-in'
 export const SIGN_OUT = 'sign-out'
 
+type Refusal = readonly [text: string, status: 403 | 422 | 429]
+
 /** What a wrong password is told; the same whether there is such an account or not. */
-export const REFUSALS: Readonly<Record<Extract<PasswordVerdict, string>, readonly [text: string, status: ContentfulStatusCode]>> = {
+export const REFUSALS: Readonly<Record<Extract<PasswordVerdict, string>, Refusal>> = {
   wrong: ['No account here has this name and this password.', 422],
   locked: ['The operator locked this account. Ask them why.', 403],
   later: ['There were too many wrong passwords, or the server is busy. Try again in ten minutes.', 429],
@@ -44,7 +45,7 @@ export const signIn: Pages = (app, premises) => {
 
 /** The form; also in place of a page that is for nobody else. */
 export function signInPage(
-  context: PageContext, { tokens }: Premises, name = '', refusal?: readonly [text: string, status: ContentfulStatusCode],
+  context: PageContext, { tokens }: Premises, name = '', refusal?: Refusal,
 ): Response {
   const { visit, visit: { site: { domain } } } = context.env
   return show(context, { title: 'Sign in', place: '/account', main: html`
