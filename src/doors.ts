@@ -7,10 +7,11 @@ import { Visitor } from './c2s/visitor.ts'
 import type { Config } from './config/schema.ts'
 import type { House } from './house.ts'
 import { CertificateWatch } from './net/certificate-watch.ts'
-import { ListenError } from './net/listener.ts'
+import { ListenError, type ListenAddress } from './net/listener.ts'
 import { selfSignedFiles, TlsIdentity } from './net/tls.ts'
 import type { Announcer } from './operate/console.ts'
 import { listenRemedy } from './operate/failure.ts'
+import { RegistrationRefused, type RegistrationOffice } from './registration/application.ts'
 import type { ServedDomain } from './routing/domains.ts'
 import type { Federation } from './s2s/federation.ts'
 import { Admissions } from './stream/admission.ts'
@@ -23,18 +24,23 @@ import { SaslNegotiation } from './stream/sasl.ts'
 import { Sasl2Negotiation } from './stream/sasl2.ts'
 import { starttls } from './stream/starttls.ts'
 import type { Stream, StreamSettings } from './stream/stream.ts'
+import { Web } from './web/web.ts'
 import { NS_CLIENT } from './xmpp/namespaces.ts'
 import { StreamError } from './xmpp/stream-error.ts'
 
 /** How long clients may take to read our farewell. */
 export const SHUTDOWN_MILLISECONDS = 5000
 
+/** A way in, for streams or for browsers. */
+export type Entrance = Pick<Ingress, 'port' | 'start' | 'stop'> & { readonly settings: { readonly address: ListenAddress } }
+
 /** All ways in, and what clients' streams share. */
 export interface Doors {
   /** As configured. */
-  readonly listeners: readonly Ingress[]
-  /** For clients and for servers. */
-  readonly onions: readonly Ingress[]
+  readonly listeners: readonly Entrance[]
+  /** For clients, for servers and for browsers. */
+  readonly onions: readonly Entrance[]
+  readonly web: Web
   readonly liveness: Liveness
   readonly admissions: Admissions
   /** The certificate of each domain, by its name. */
@@ -56,12 +62,16 @@ export async function buildDoors(house: House, runtime: string, federation: Fede
   const admissions = new Admissions(config.limits)
   const serving = (names: readonly string[]): ReadonlyMap<string, TlsIdentity> =>
     new Map([...identities].filter(([{ label }]) => names.includes(label)).map(([{ name }, identity]) => [name, identity]))
+  const web = new Web({ config, clock, log, office: NO_OFFICE })
+  const pagesOf = (names: readonly string[]): ReadonlyMap<ServedDomain, TlsIdentity> => (
+    new Map([...identities].filter(([{ label }]) => names.includes(label))))
   const reception: Reception = (domains) => new Visitor(domains)
   return {
-    liveness, admissions,
+    liveness, admissions, web,
     identities: new Map([...identities].map(([{ name }, identity]) => [name, identity])),
     certificates: new CertificateWatch([...identities.values()], clock, log),
     listeners: config.listeners.map(({ kind, address, port, domains }) => {
+      if (kind === 'https') return web.door(kind, { host: address, port }, pagesOf(domains))
       const listener = { kind, address: { host: address, port }, domains: serving(domains) }
       const isForServers = kind === 's2s' || kind === 's2s-tls'
       return isForServers ? federation.ingress(listener, house.installation) : new Ingress(listener, settings, admissions, reception)
@@ -70,9 +80,12 @@ export async function buildDoors(house: House, runtime: string, federation: Fede
       const kind = config.tor.control === '' ? 'onion' : 'onion-unnamed'
       const domains = serving([domain.label])
       const forClients = new Ingress({ kind, address: { socket: onionSocket(runtime, 'c2s', index) }, domains }, settings, admissions, reception)
-      if (!config.s2s.enabled) return [forClients]
       const forServers = { kind, address: { socket: onionSocket(runtime, 's2s', index) }, domains } as const
-      return [forClients, federation.ingress(forServers, house.installation)]
+      return [
+        forClients,
+        ...config.s2s.enabled ? [federation.ingress(forServers, house.installation)] : [],
+        ...config.web.enabled ? [web.door(kind, { socket: onionSocket(runtime, 'web', index) }, pagesOf([domain.label]))] : [],
+      ]
     }),
   }
 }
@@ -120,8 +133,9 @@ export async function openDoors({ listeners, onions }: Doors, config: Config, an
 }
 
 /** RFC 6120 §4.9.3.20: every client is told that the server goes down, and has a while to read it. */
-export async function closeDoors({ listeners, onions, liveness }: Doors): Promise<void> {
+export async function closeDoors({ listeners, onions, liveness, web }: Doors): Promise<void> {
   for (const ingress of [...listeners, ...onions]) ingress.stop()
+  web.stop()
   const streams = [...liveness.streams]
   for (const stream of streams) stream.fail(new StreamError('system-shutdown'))
   await liveness.emptied(SHUTDOWN_MILLISECONDS)
@@ -135,6 +149,15 @@ export function onionDomains({ config, domains }: House): readonly (ServedDomain
 }
 
 /** Behind the onion of the domain with that index; only tor connects to it. */
-export function onionSocket(runtime: string, use: 'c2s' | 's2s', index: number): string {
+export function onionSocket(runtime: string, use: 'c2s' | 's2s' | 'web', index: number): string {
   return join(runtime, `${use}-${index}.sock`)
+}
+
+/** Until there is one. */
+const NO_OFFICE: RegistrationOffice = {
+  mode: () => 'closed',
+  challenge: () => { throw new RegistrationRefused('closed') },
+  invitation: () => undefined,
+  register: () => Promise.reject(new RegistrationRefused('closed')),
+  objection: () => undefined,
 }

@@ -27,6 +27,8 @@ import { isUnderOnion } from './xmpp/domainpart.ts'
 
 /** The port that clients look for, behind each onion (RFC 6120 §14.7). */
 const CLIENT_PORT = 5222
+/** Of HTTP: browsers need no port in an onion's address then. */
+const WEB_PORT = 80
 
 export interface RunningServer {
   /** The ports of the TCP listeners in the order of the configuration; undefined where one was taken. */
@@ -140,6 +142,7 @@ function buildTor(house: House, runtime: string, announcer: Announcer): Tor {
     ports: [
       { virtual: CLIENT_PORT, socket: onionSocket(runtime, 'c2s', index) },
       ...config.s2s.enabled ? [{ virtual: SERVER_PORT, socket: onionSocket(runtime, 's2s', index) }] : [],
+      ...config.web.enabled ? [{ virtual: WEB_PORT, socket: onionSocket(runtime, 'web', index) }] : [],
     ],
   }))
   return new Tor({ options: config.tor, directory: join(config.files.data, 'tor'), runtime }, services, {

@@ -86,6 +86,7 @@ function withPaths(given: Config, base: string): Config {
     keys: { ...keys, file: absolute(keys.file) || keyByDefault, passphrase_file: absolute(keys.passphrase_file) },
     domains: given.domains.map((domain) => (
       { ...domain, certificate: absolute(domain.certificate), key: absolute(domain.key) })),
+    web: { ...given.web, pages: absolute(given.web.pages) },
     metrics: { listen: given.metrics.listen !== undefined && 'path' in given.metrics.listen ? { path: absolute(given.metrics.listen.path) } : given.metrics.listen },
     backup: {
       ...given.backup,

@@ -49,6 +49,15 @@ function metricsAddress(text: string, context: z.RefinementCtx): { readonly path
   return z.NEVER
 }
 
+/** Without the slash at its end. */
+function webAddress(text: string, context: z.RefinementCtx): string {
+  if (text === '') return ''
+  const url = URL.canParse(text) ? new URL(text) : undefined
+  if (url?.protocol === 'https:' && url.username === '' && url.href === `${url.origin}/`) return url.origin
+  context.addIssue({ code: 'custom', message: 'no address of a web server', params: { form: '"https://HOST" or "https://HOST:PORT", without a path' } })
+  return z.NEVER
+}
+
 /** A public key of age, X25519: age1 and 58 letters or digits (Bech32). */
 const AGE_RECIPIENT = /^age1[02-9ac-hj-np-z]{58}$/
 
@@ -82,10 +91,11 @@ const domain = z.strictObject({
   registration: z.enum(REGISTRATION_MODES).default('invite'),
   policy: z.enum(POLICY_PROFILES).default('otr'),
   federation: z.enum(FEDERATION_POLICIES).optional(),
+  web: z.string().default('').transform(webAddress),
 }).transform((given) => ({ ...given, onion_service: given.onion_service ?? given.name === ONION }))
 
 const listener = z.strictObject({
-  kind: z.enum(['c2s', 'c2s-tls', 's2s', 's2s-tls']),
+  kind: z.enum(['c2s', 'c2s-tls', 's2s', 's2s-tls', 'https']),
   address: z.string().default('127.0.0.1'),
   port,
   domains: z.array(name).min(1).optional(),
@@ -153,6 +163,12 @@ const file = z.strictObject({
     direct_resolvers: resolvers,
     resolvers,
     onion_map: onionMap,
+  }).prefault({}),
+  web: z.strictObject({
+    enabled: z.boolean().default(true),
+    pages: path,
+    connections: count(500),
+    connections_per_peer: count(16),
   }).prefault({}),
   metrics: z.strictObject({ listen: z.string().default('').transform(metricsAddress) }).prefault({}),
   backup: z.strictObject({

@@ -31,6 +31,7 @@ export class TlsIdentity {
   readonly #files: CertificateFiles
   #context: SecureContext
   #endPoint: Buffer | undefined
+  #fingerprint: string
   #stamp: string
 
   /** @throws CertificateError */
@@ -40,6 +41,7 @@ export class TlsIdentity {
     const pair = read(files, now)
     this.#context = contextOf(pair, files)
     this.#endPoint = endPointBinding(pair.certificate)
+    this.#fingerprint = fingerprintOf(pair)
   }
 
   get context(): SecureContext {
@@ -51,6 +53,11 @@ export class TlsIdentity {
     return this.#endPoint
   }
 
+  /** SHA-256 of the certificate in use, as people compare it: "AA:BB:...". */
+  get fingerprint(): string {
+    return this.#fingerprint
+  }
+
   /** Reads the files again where they changed: true if a new certificate is in use. @throws CertificateError */
   reload(now: number): boolean {
     const stamp = stampOf(this.#files)
@@ -59,6 +66,7 @@ export class TlsIdentity {
     const pair = read(this.#files, now)
     const context = contextOf(pair, this.#files)
     this.#endPoint = endPointBinding(pair.certificate)
+    this.#fingerprint = fingerprintOf(pair)
     this.#context = context
     return true
   }
@@ -100,6 +108,10 @@ function contextOf({ certificate, key }: KeyPair, files: CertificateFiles): Secu
   } catch (error) { // for instance, because the key is of a kind or size that OpenSSL does not take any more
     throw new CertificateError(files.certificate, `TLS cannot be spoken with it (${(error as NodeJS.ErrnoException).code ?? 'unknown'})`)
   }
+}
+
+function fingerprintOf({ certificate }: KeyPair): string {
+  return new X509Certificate(certificate).fingerprint256
 }
 
 function readText(file: string): string {

@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net'
 import { Connection } from '../net/connection.ts'
 import { Listener, networkConnection, type ListenAddress } from '../net/listener.ts'
-import { ProxyLine } from '../net/proxy-protocol.ts'
+import { awaitProxyLine } from '../net/proxied.ts'
 import type { TlsIdentity } from '../net/tls.ts'
 import { serialize } from '../xml/serialize.ts'
 import { domainpart } from '../xmpp/domainpart.ts'
@@ -63,31 +63,12 @@ export class Ingress {
   }
 
   #accept(socket: Socket): void {
-    if (this.#settings.kind === 'onion') this.#awaitProxyLine(socket)
-    else if (this.#settings.kind === 'onion-unnamed') this.#open(new Connection(socket, undefined, true), undefined)
+    if (this.#settings.kind === 'onion') {
+      awaitProxyLine(socket, this.#stream.clock, OPENING_MILLISECONDS, ({ circuit, rest }) => (
+        this.#open(new Connection(socket, `circuit ${circuit}`, true), rest)))
+    } else if (this.#settings.kind === 'onion-unnamed') this.#open(new Connection(socket, undefined, true), undefined)
     else if (this.#settings.kind.endsWith('-tls')) this.#startTls(networkConnection(socket))
     else this.#open(networkConnection(socket), undefined)
-  }
-
-  /** Tor says first which circuit it is (haproxy's line); nobody else can reach this socket. */
-  #awaitProxyLine(socket: Socket): void {
-    const line = new ProxyLine()
-    const deadline = this.#stream.clock.after(OPENING_MILLISECONDS, () => socket.destroy())
-    const read = (chunk: Buffer): void => {
-      try {
-        const proxied = line.push(chunk)
-        if (proxied === undefined) return
-        deadline.cancel()
-        socket.removeAllListeners()
-        this.#open(new Connection(socket, `circuit ${proxied.circuit}`, true), proxied.rest)
-      } catch {
-        socket.destroy()
-      }
-    }
-    socket.on('data', read)
-    socket.on('end', () => socket.destroy())
-    socket.on('error', () => {})
-    socket.on('close', () => deadline.cancel())
   }
 
   #startTls(connection: Connection): void {

@@ -21,7 +21,7 @@ export const dns: Check = {
 
 async function ofDomain(name: string, { listeners }: Config, resolver: Resolver): Promise<Finding[]> {
   const open = listeners.filter(({ address, domains, port }) => domains.includes(name) && port !== 0 && !(address === '::1' || address.startsWith('127.')))
-  const kinds = [...new Set(open.map(({ kind }) => kind))]
+  const kinds = [...new Set(open.flatMap(({ kind }) => kind === 'https' ? [] : [kind]))] // browsers ask for no SRV
   return await Promise.all(kinds.map(async (kind): Promise<Finding> => {
     const owner = `${SERVICES[kind]}.${domainToASCII(name)}`
     try {

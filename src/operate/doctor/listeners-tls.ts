@@ -33,7 +33,7 @@ async function shakeHands({ kind, address, port }: ListenerConfig, domain: strin
   const socket = connect({ host, port })
   socket.setTimeout(MILLISECONDS, () => socket.destroy(new Error('too slow')))
   await once(socket, 'connect')
-  if (!kind.endsWith('-tls')) await askForTls(socket, kind === 'c2s' ? 'jabber:client' : 'jabber:server', domain)
+  if (!kind.endsWith('-tls') && kind !== 'https') await askForTls(socket, kind === 'c2s' ? 'jabber:client' : 'jabber:server', domain)
   const secure = connectTls({ socket, ...domain === 'onion' ? {} : { servername: domain }, rejectUnauthorized: false })
   await once(secure, 'secureConnect')
   return secure
