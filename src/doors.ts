@@ -11,7 +11,6 @@ import { ListenError, type ListenAddress } from './net/listener.ts'
 import { selfSignedFiles, TlsIdentity } from './net/tls.ts'
 import type { Announcer } from './operate/console.ts'
 import { listenRemedy } from './operate/failure.ts'
-import { RegistrationRefused, type RegistrationOffice } from './registration/application.ts'
 import type { ServedDomain } from './routing/domains.ts'
 import type { Federation } from './s2s/federation.ts'
 import { Admissions } from './stream/admission.ts'
@@ -62,7 +61,7 @@ export async function buildDoors(house: House, runtime: string, federation: Fede
   const admissions = new Admissions(config.limits)
   const serving = (names: readonly string[]): ReadonlyMap<string, TlsIdentity> =>
     new Map([...identities].filter(([{ label }]) => names.includes(label)).map(([{ name }, identity]) => [name, identity]))
-  const web = new Web({ config, clock, log, office: NO_OFFICE })
+  const web = new Web({ config, clock, log, office: house.registration, logState: () => house.logRaise.state })
   const pagesOf = (names: readonly string[]): ReadonlyMap<ServedDomain, TlsIdentity> => (
     new Map([...identities].filter(([{ label }]) => names.includes(label))))
   const reception: Reception = (domains) => new Visitor(domains)
@@ -151,13 +150,4 @@ export function onionDomains({ config, domains }: House): readonly (ServedDomain
 /** Behind the onion of the domain with that index; only tor connects to it. */
 export function onionSocket(runtime: string, use: 'c2s' | 's2s' | 'web', index: number): string {
   return join(runtime, `${use}-${index}.sock`)
-}
-
-/** Until there is one. */
-const NO_OFFICE: RegistrationOffice = {
-  mode: () => 'closed',
-  challenge: () => { throw new RegistrationRefused('closed') },
-  invitation: () => undefined,
-  register: () => Promise.reject(new RegistrationRefused('closed')),
-  objection: () => undefined,
 }

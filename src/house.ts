@@ -46,6 +46,7 @@ export interface House {
   readonly sessions: Sessions
   /** Which remote domains there may be streams with. */
   readonly remoteDomains: DomainList
+  readonly logRaise: LogRaise
   readonly installation: Installation
   readonly onionKeys: OnionKeys
   /** Changes the storage key, and the passphrase where one is given. @throws StoreError, SealBroken */
@@ -111,7 +112,8 @@ async function furnish(
   const registration = new Registration({ accounts, database, config, domains, clock, strength })
   const sessions = new Sessions()
   const remoteDomains = new DomainList()
-  const own = [legacySession, registration.extension, accountCommands(accounts, registration), registrationCommands(registration), inviteCommands(registration), domainCommands(remoteDomains), new LogRaise(log).extension]
+  const logRaise = new LogRaise(log)
+  const own = [legacySession, registration.extension, accountCommands(accounts, registration), registrationCommands(registration), inviteCommands(registration), domainCommands(remoteDomains), logRaise.extension]
   // What a blocked domain sends is dropped before it changes anything; tokens wait for the disk, what else a login asks for does not.
   const installation = built.installation = install([remoteDomains.extension, fastAuthentication(accounts, tokens), ...extensions, ...own, ...more], {
     config, database, key, domains, sessions, accounts, clock, log,
@@ -123,7 +125,7 @@ async function furnish(
   }, passphrase)
   if (holder.isDue) await rotateKey()
   return {
-    config, clock, log, database, accounts, credentials, registration, domains, sessions, remoteDomains, installation, onionKeys, rotateKey,
+    config, clock, log, database, accounts, credentials, registration, domains, sessions, remoteDomains, logRaise, installation, onionKeys, rotateKey,
     close: () => {
       database.close()
       onionKeys.forget()

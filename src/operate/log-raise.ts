@@ -47,13 +47,13 @@ export class LogRaise {
         commands: [
           { name: 'log raise', ofRunningServer: true, run: (input): LogOutput => this.#raise(host, input) },
           { name: 'log lower', ofRunningServer: true, run: (): LogOutput => this.#lower() },
-          { name: 'log show', ofRunningServer: true, run: (): LogOutput => this.#state },
+          { name: 'log show', ofRunningServer: true, run: (): LogOutput => this.state },
         ],
       }
     },
   }
 
-  get #state(): LogOutput {
+  get state(): LogOutput {
     return { level: this.#log.level, raised: this.#raised }
   }
 
@@ -70,7 +70,7 @@ export class LogRaise {
     this.#log.level = level
     this.#timer = clock.after(milliseconds, () => this.#lower())
     this.#log.warn('log.raised', { condition: level, milliseconds })
-    return this.#state
+    return this.state
   }
 
   #lower(): LogOutput {
@@ -81,7 +81,7 @@ export class LogRaise {
       this.#log.level = this.#configured
       this.#tell(this.#host?.sessions.all() ?? [], 'The log of this server is as it was before; what was written meanwhile named nobody.')
     }
-    return this.#state
+    return this.state
   }
 
   #beginning({ reason, until }: NonNullable<LogOutput['raised']>): string {

@@ -135,6 +135,17 @@ input[aria-invalid] { border-color: var(--wrong); border-width: 2px; }
 .alert { padding: .8rem 1rem; border-left: 3px solid var(--wrong); border-radius: .25rem; background: var(--wrong-wash); color: var(--wrong); font-weight: 600; }
 .note { margin: 1.5rem 0; padding: 1rem 1.2rem; border-radius: .5rem; background: var(--wash); }
 .note > :last-child { margin-bottom: 0; }
+details { border-top: 1px solid var(--line); }
+.clients { margin: 0 0 1.25rem; border-bottom: 1px solid var(--line); }
+summary { display: flex; flex-wrap: wrap; align-items: baseline; gap: 0 .9rem; padding: .8rem 0; cursor: pointer; list-style: none; }
+summary::-webkit-details-marker { display: none; }
+summary::before { content: ""; flex: none; width: .45rem; height: .45rem; border: solid var(--accent); border-width: 0 2px 2px 0; transform: rotate(-45deg); transition: transform .12s; }
+details[open] > summary::before { transform: rotate(45deg); }
+.client { font-weight: 600; }
+.systems { color: var(--soft); font-size: .9375rem; }
+.inside { padding: 0 0 .6rem 1.35rem; }
+fieldset { min-width: 0; }
+.challenge legend { padding: 0 .4rem; margin-left: -.4rem; }
 .challenge { margin: 0 0 1.5rem; padding: 1.1rem 1.2rem 1.2rem; border: 1px solid var(--line); border-radius: .5rem; background: var(--raised); }
 .challenge .field { margin-bottom: 0; }
 .challenge img { display: block; max-width: 100%; margin: 0 0 .8rem; border-radius: .3rem; background: #fff; }

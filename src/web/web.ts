@@ -1,36 +1,24 @@
 import { getRequestListener } from '@hono/node-server'
 import { Hono } from 'hono'
 import type { Clock } from '../clock.ts'
-import type { Config } from '../config/schema.ts'
-import type { Log } from '../log.ts'
 import type { ListenAddress } from '../net/listener.ts'
 import type { TlsIdentity } from '../net/tls.ts'
-import type { RegistrationOffice } from '../registration/application.ts'
 import type { ServedDomain } from '../routing/domains.ts'
 import { Admissions } from '../stream/admission.ts'
 import { WebDoor, type WebDoorKind } from './door.ts'
 import { FormTokens } from './form-token.ts'
 import { HttpServer } from './http-server.ts'
-import { problem } from './pages/problem.ts'
-import { welcome } from './pages/welcome.ts'
 import type { PageEnvironment } from './page.ts'
+import { invitation } from './pages/invitation.ts'
+import { policy } from './pages/policy.ts'
+import { problem } from './pages/problem.ts'
+import { registration } from './pages/registration.ts'
+import { rules } from './pages/rules.ts'
+import { welcome } from './pages/welcome.ts'
+import type { Premises, WebSettings } from './premises.ts'
 import type { Site, Visit } from './site.ts'
 import { STYLE } from './style.ts'
-
-export interface WebSettings {
-  readonly config: Config
-  readonly clock: Clock
-  readonly log: Log
-  readonly office: RegistrationOffice
-}
-
-/** What the pages are made from. */
-export interface Premises extends WebSettings {
-  readonly tokens: FormTokens
-}
-
-/** Adds pages; each file of pages/ has one such function. */
-export type Pages = (site: Hono<PageEnvironment>, premises: Premises) => void
+import { Texts } from './texts.ts'
 
 /** Pages for browsers without JavaScript: behind each onion, and on listeners of the kind "https". */
 export class Web {
@@ -73,10 +61,10 @@ export class Web {
 }
 
 function pagesOf(settings: WebSettings): Hono<PageEnvironment> {
-  const premises: Premises = { ...settings, tokens: new FormTokens(settings.clock) }
+  const premises: Premises = { ...settings, tokens: new FormTokens(settings.clock), texts: new Texts(settings.config.web.pages, settings.log) }
   const site = new Hono<PageEnvironment>()
   site.get('/style.css', (context) => context.body(STYLE, 200, { 'Content-Type': 'text/css; charset=utf-8', 'Cache-Control': 'public, max-age=300' }))
-  for (const add of [welcome]) add(site, premises)
+  for (const add of [welcome, registration, invitation, rules, policy]) add(site, premises)
   site.notFound((context) => problem(context, 404))
   site.onError((error, context) => {
     settings.log.error('web.failed', {}, error)

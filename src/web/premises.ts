@@ -1,0 +1,32 @@
+import type { Hono } from 'hono'
+import type { Clock } from '../clock.ts'
+import type { Config } from '../config/schema.ts'
+import type { Log, LogLevel } from '../log.ts'
+import type { RegistrationOffice } from '../registration/application.ts'
+import type { FormTokens } from './form-token.ts'
+import type { PageEnvironment } from './page.ts'
+import type { Texts } from './texts.ts'
+
+export interface WebSettings {
+  readonly config: Config
+  readonly clock: Clock
+  readonly log: Log
+  readonly office: RegistrationOffice
+  readonly logState: () => LogState
+}
+
+/** How much is logged at the moment. */
+export interface LogState {
+  readonly level: LogLevel
+  /** Undefined while the configured level holds. */
+  readonly raised: { /** Milliseconds since the epoch. */ readonly until: number } | undefined
+}
+
+/** What the pages are made from. */
+export interface Premises extends WebSettings {
+  readonly tokens: FormTokens
+  readonly texts: Texts
+}
+
+/** Adds pages; each file of pages/ has one such function. */
+export type Pages = (site: Hono<PageEnvironment>, premises: Premises) => void
