@@ -27,7 +27,7 @@ ${texts.page(site.domain, 'about.md')}
 <h2 id="does">What it does</h2>
 <ul>
 <li>It judges each message, and passes those that are OTR as a whole.</li>
-<li>It is reached ${ways.onion === undefined ? 'by encrypted connections alone' : 'through Tor, and so does not know where you are'}.</li>
+<li>${reach(ways)}</li>
 <li>It keeps no message, and of your password only what it takes to check it.</li>
 <li>It writes no name, address or word of yours into a log.</li>
 </ul>
@@ -47,7 +47,7 @@ ${texts.page(site.domain, 'about.md')}
 <div><dt>Your address</dt><dd>${account}</dd></div>
 ${await onionFact(ways)}
 ${direct(site, ways)}
-<div><dt>Certificate</dt><dd><p class="code" id="fingerprint">${site.identity.fingerprint}</p>
+<div><dt>Certificate</dt><dd><p class="print" id="fingerprint">${site.identity.fingerprint.split(':').map((byte, index) => html`${index === 0 ? '' : html`:<wbr>`}${byte}`)}</p>
 <p class="hint">SHA-256. Where your client asks whether you trust the server, compare what it shows with this.</p></dd></div>
 </dl>
 ${overTor(account, ways)}
@@ -69,4 +69,10 @@ function direct({ domain: { name } }: Site, { starttls, direct }: Ways): Markup 
   const ports = [...starttls.map((port) => `${port} with STARTTLS`), ...direct.map((port) => `${port} with TLS`)]
   return html`<div><dt>Without Tor</dt><dd><p><code>${name}</code>, port ${ports.join(', or ')}.</p>
 <p class="hint">Whoever watches your network, and this server, sees where you are.</p></dd></div>`
+}
+
+function reach({ onion, starttls, direct }: Ways): string {
+  if (onion === undefined) return 'It is reached by encrypted connections alone.'
+  return starttls.length + direct.length === 0 ? 'It is reached through Tor, and so does not know where you are.'
+    : 'It can be reached through Tor, and then does not know where you are.'
 }
