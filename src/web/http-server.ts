@@ -102,7 +102,8 @@ export class HttpServer {
     if (typeof site === 'number') return this.#refuse(response, site)
     setHeaders(response, site, request.url ?? '/', this.#settings.torEnabled)
     // Said by us, so that Node does not say how long it waits.
-    response.setHeader('Connection', call.requests === REQUESTS_PER_CONNECTION || this.#isStopping ? 'close' : 'keep-alive')
+    const isLast = !response.shouldKeepAlive || call.requests === REQUESTS_PER_CONNECTION || this.#isStopping
+    response.setHeader('Connection', isLast ? 'close' : 'keep-alive')
     this.#settings.answer(request, response, { site, peer: call.peer })
   }
 

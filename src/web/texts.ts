@@ -68,16 +68,15 @@ export class Texts {
 
 /**
  * What Markdown may do: structure, emphasis, links. No HTML, which is shown as it was typed; no pictures, which browsers
- * would fetch from elsewhere. The first heading of a text stands below that of its page.
+ * would fetch from elsewhere. The highest heading of a text stands right below that of its page.
  */
 function markdown(): MarkdownIt {
   const made = new MarkdownIt('zero', { html: false, typographer: false })
   made.enable(['heading', 'lheading', 'list', 'blockquote', 'hr', 'code', 'fence', 'emphasis', 'backticks', 'link', 'autolink', 'newline', 'escape', 'entity'])
   made.core.ruler.push('lower-headings', ({ tokens }) => {
-    for (const token of tokens) {
-      const [, level] = /^h([1-6])$/.exec(token.tag) ?? []
-      if (level !== undefined) token.tag = `h${Math.min(6, Number(level) + 1)}`
-    }
+    const levels = new Map(tokens.flatMap((token) => /^h[1-6]$/.test(token.tag) ? [[token, Number(token.tag[1])] as const] : []))
+    const highest = Math.min(...levels.values())
+    for (const [token, level] of levels) token.tag = `h${Math.min(6, level - highest + 2)}`
   })
   return made
 }

@@ -54,6 +54,11 @@ export class Web {
     return new WebDoor({ kind, address, sites }, this.#admissions.of(names), this.#http, this.#clock)
   }
 
+  /** How many there are at the moment. */
+  get connections(): number {
+    return this.#http.count
+  }
+
   /** Ends all connections; doors are closed before. */
   stop(): void {
     this.#http.stop()
