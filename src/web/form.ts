@@ -42,6 +42,8 @@ export interface Field {
   /** Said below it, and by screen readers with it. */
   readonly hint?: Content
   readonly error?: string | undefined
+  /** The identifier of what else has to be read before it is filled in. */
+  readonly describedBy?: string
   readonly autocomplete: string
   /** Drawn to the right of what is typed. */
   readonly suffix?: string
@@ -49,8 +51,8 @@ export interface Field {
 }
 
 /** A labelled field; what is wrong with it, and what may help, is tied to it by aria-describedby. */
-export function field({ name, label, type = 'text', value = '', hint, error, autocomplete, suffix, maxlength = 1024 }: Field): Markup {
-  const described = [error === undefined ? '' : `${name}-error`, hint === undefined ? '' : `${name}-hint`].filter((id) => id !== '').join(' ')
+export function field({ name, label, type = 'text', value = '', hint, error, describedBy = '', autocomplete, suffix, maxlength = 1024 }: Field): Markup {
+  const described = [error === undefined ? '' : `${name}-error`, describedBy, hint === undefined ? '' : `${name}-hint`].filter((id) => id !== '').join(' ')
   const input = html`<input id="${name}" name="${name}" type="${type}" value="${value}" autocomplete="${autocomplete}"
     maxlength="${maxlength}" autocapitalize="none" spellcheck="false" required${described === '' ? '' : html` aria-describedby="${described}"`}${error === undefined ? '' : html` aria-invalid="true"`}>`
   return html`<div class="field">

@@ -83,7 +83,7 @@ li::marker { color: var(--accent); }
 hr { border: 0; border-top: 1px solid var(--line); margin: 2.5rem 0; }
 blockquote { margin: 0 0 1rem; padding-left: 1rem; border-left: 2px solid var(--accent); color: var(--soft); }
 code, .code { font-family: var(--mono); font-size: .9em; overflow-wrap: anywhere; }
-pre { overflow-x: auto; padding: 1rem; border: 1px solid var(--line); border-radius: .5rem; background: var(--raised); }
+pre { white-space: pre-wrap; overflow-wrap: anywhere; padding: 1rem; border: 1px solid var(--line); border-radius: .5rem; background: var(--raised); }
 .address { display: block; padding: .75rem 1rem; border: 1px solid var(--line); border-radius: .5rem; background: var(--raised); font: .9375rem/1.6 var(--mono); overflow-wrap: anywhere; user-select: all; }
 .print { font: .84rem/1.7 var(--mono); overflow-wrap: normal; }
 dl { margin: 0 0 1rem; }

@@ -60,7 +60,8 @@ ${accountFields({ name, objection, domain })}
 <p class="small">One of the two is enough: type what the picture shows, or do what the sentence asks.</p>
 <img src="data:image/png;base64,${challenge.picture.toString('base64')}" alt="A picture of some letters; the sentence below can be answered instead.">
 <p id="question">${challenge.question}</p>
-${field({ name: 'answer', label: 'Your answer', autocomplete: 'off', maxlength: 200, error: objection?.field === 'answer' ? objection.message : undefined })}
+${field({ name: 'answer', label: 'Your answer', autocomplete: 'off', maxlength: 200, describedBy: 'question',
+  error: objection?.field === 'answer' ? objection.message : undefined })}
 </fieldset>
 <p class="small">With it you accept the <a href="/rules">rules</a>. What is kept of you says the <a href="/policy">policy</a>.</p>
 <button type="submit">Make the account</button>
