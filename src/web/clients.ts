@@ -54,7 +54,7 @@ export function clientList(account: string, ways: Ways): Markup {
   return html`<p>OTR must be switched on. These clients have it:</p>
 <div class="clients">${CLIENTS.map(({ name, systems, setUp }) => html`
 <details>
-<summary><span class="client">${name}</span> <span class="systems">${systems}</span></summary>
+<summary><span><span class="client">${name}</span> <span class="systems">${systems}</span></span></summary>
 <div class="inside">${setUp(account, ways)}</div>
 </details>`)}
 </div>

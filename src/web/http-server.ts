@@ -22,7 +22,7 @@ export interface HttpSettings {
   /** Answers a request that has the form of one of ours. */
   answer(request: IncomingMessage, response: ServerResponse, visit: Visit): void
   /** Takes the connection over (RFC 9110 §7.8); without it the request is answered as any other. */
-  upgrade?(request: IncomingMessage, socket: Duplex, head: Buffer, visit: Visit): void
+  readonly upgrade?: ((request: IncomingMessage, socket: Duplex, head: Buffer, visit: Visit) => void) | undefined
 }
 
 const LONGEST_HEADER = 8192

@@ -4,6 +4,7 @@ import type { Config } from '../config/schema.ts'
 import type { Log, LogLevel } from '../log.ts'
 import type { RegistrationOffice } from '../registration/application.ts'
 import type { FormTokens } from './form-token.ts'
+import type { HttpSettings } from './http-server.ts'
 import type { PageEnvironment } from './page.ts'
 import type { Texts } from './texts.ts'
 
@@ -13,6 +14,8 @@ export interface WebSettings {
   readonly log: Log
   readonly office: RegistrationOffice
   readonly logState: () => LogState
+  /** Takes over whatever asks for another protocol (RFC 9110 §7.8), and answers it; without it that is not looked at. */
+  readonly upgrade?: HttpSettings['upgrade']
 }
 
 /** How much is logged at the moment. */

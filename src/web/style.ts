@@ -138,11 +138,11 @@ input[aria-invalid] { border-color: var(--wrong); border-width: 2px; }
 .note > :last-child { margin-bottom: 0; }
 details { border-top: 1px solid var(--line); }
 .clients { margin: 0 0 1.25rem; border-bottom: 1px solid var(--line); }
-summary { display: flex; flex-wrap: wrap; align-items: baseline; gap: 0 .9rem; padding: .8rem 0; cursor: pointer; list-style: none; }
+summary { display: flex; align-items: baseline; gap: .9rem; padding: .8rem 0; cursor: pointer; list-style: none; }
 summary::-webkit-details-marker { display: none; }
 summary::before { content: ""; flex: none; width: .45rem; height: .45rem; border: solid var(--accent); border-width: 0 2px 2px 0; transform: rotate(-45deg); transition: transform .12s; }
 details[open] > summary::before { transform: rotate(45deg); }
-.client { font-weight: 600; }
+.client { margin-right: .5rem; font-weight: 600; }
 .systems { color: var(--soft); font-size: .9375rem; }
 .inside { padding: 0 0 .6rem 1.35rem; }
 fieldset { min-width: 0; }

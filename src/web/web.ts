@@ -44,6 +44,7 @@ export class Web {
         visits.set(request, visit)
         void listener(request, response).catch(() => response.destroy())
       },
+      ...settings.upgrade === undefined ? {} : { upgrade: settings.upgrade },
     })
   }
 

@@ -29,7 +29,7 @@ ${texts.page(site.domain, 'about.md')}
 <li>It judges each message, and passes those that are OTR as a whole.</li>
 <li>${reach(ways)}</li>
 <li>It keeps no message, and of your password only what it takes to check it.</li>
-<li>It writes no name, address or word of yours into a log.</li>
+<li>It writes no ${config.log.roster ? 'address' : 'name, address'} or word of yours into a log.</li>
 </ul>
 </section>
 <section aria-labelledby="refuses">
