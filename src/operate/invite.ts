@@ -1,7 +1,9 @@
 import type { Command } from 'commander'
 import { z } from 'zod'
+import type { Config } from '../config/schema.ts'
 import { invitationLinks, type InvitationLinks } from '../registration/links.ts'
 import { accountName } from '../registration/names.ts'
+import { pagesAddresses } from '../registration/pages-address.ts'
 import type { Registration } from '../registration/registration.ts'
 import { CommandError } from '../routing/command-error.ts'
 import type { ServedDomain, ServedDomains } from '../routing/domains.ts'
@@ -47,9 +49,9 @@ export function inviteCommands(registration: Registration): Extension {
   return {
     name: 'invite-commands',
     implements: [],
-    install: ({ domains }) => ({
+    install: ({ domains, config }) => ({
       commands: [
-        { name: 'invite create', run: (input) => create(registration, domains, input) },
+        { name: 'invite create', run: (input) => create(registration, domains, config, input) },
         {
           name: 'invite list',
           run(input): InviteListOutput {
@@ -76,7 +78,7 @@ export function inviteCommands(registration: Registration): Extension {
   }
 }
 
-async function create(registration: Registration, domains: ServedDomains, input: unknown): Promise<InviteOutput> {
+async function create(registration: Registration, domains: ServedDomains, config: Config, input: unknown): Promise<InviteOutput> {
   const judged = created.safeParse(input)
   if (!judged.success) throw new CommandError('bad-input', `an invitation is good for a minute to 366 days, and for 1 to ${MOST_USES} accounts`)
   const { name: text, milliseconds, uses = 1, reuse = false } = judged.data
@@ -93,7 +95,7 @@ async function create(registration: Registration, domains: ServedDomains, input:
   ]
   const made = await registration.invite({ domain, milliseconds, uses, ...name === undefined ? {} : { name } })
   if (made === undefined) throw new CommandError('refused', 'too many invitations are out; revoke some, or wait until they expire')
-  return { id: made.id, expires: made.expires, uses, notices, ...invitationLinks(domain, made.token, { name }) }
+  return { id: made.id, expires: made.expires, uses, notices, ...invitationLinks(domain, made.token, { name }, pagesAddresses(domain, config)) }
 }
 
 function onlyDomain(text: string | undefined, domains: ServedDomains): ServedDomain {

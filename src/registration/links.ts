@@ -1,26 +1,18 @@
 import type { ServedDomain } from '../routing/domains.ts'
 import type { Invitation } from './application.ts'
 
-/** Where the pages of a domain with a DNS name are, unless they are elsewhere. */
-const WEB_PORT = 5281
-
 export interface InvitationLinks {
   /** For a client (XEP-0401 §3, XEP-0445 §2). */
   readonly xmpp: string
-  /** For a browser: the page that explains it all; of a domain with a DNS name and an onion both. */
+  /** For a browser: the page that explains it all; of a domain with a DNS name and an onion both. None where it has no pages. */
   readonly web: readonly string[]
 }
 
-/**
- * How an invitation is handed on. `web`: where the domain's pages are, without a slash at the end; else its own name.
- */
+/** How an invitation is handed on. `pages`: how links to the domain's pages begin (`pagesAddresses`). */
 export function invitationLinks(
-  { name: domain, onionAddress }: ServedDomain, token: string, { name, inviter }: Partial<Pick<Invitation, 'name' | 'inviter'>> = {}, web?: string,
+  { name: domain }: ServedDomain, token: string, { name, inviter }: Partial<Pick<Invitation, 'name' | 'inviter'>> = {}, pages: readonly string[] = [],
 ): InvitationLinks {
-  const page = `/invite/${token}`
-  const onion = onionAddress === undefined ? [] : [`http://${onionAddress}${page}`]
-  const named = domain === onionAddress ? [] : [`${web ?? `https://${new URL(`https://${domain}`).hostname}:${WEB_PORT}`}${page}`]
-  return { xmpp: xmppLink(domain, token, name, inviter?.local), web: [...named, ...onion] }
+  return { xmpp: xmppLink(domain, token, name, inviter?.local), web: pages.map((address) => `${address}/invite/${token}`) }
 }
 
 /** RFC 5122 §2.3: what is not ASCII is UTF-8, percent-encoded. Names of accounts need nothing encoded. */

@@ -17,6 +17,7 @@ accounts_per_domain = 1000
 accounts = 1000
 challenges_per_peer = 10000
 challenges = 10000
+failures_per_peer = 10000
 `
 
 /** A whole server with its pages: real sockets, but tor has no network. */
