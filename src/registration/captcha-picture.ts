@@ -2,7 +2,7 @@ import { randomInt } from 'node:crypto'
 import { png } from './png.ts'
 import { SIGNS, type Point, type Stroke } from './signs.ts'
 
-const WIDTH = 290
+const WIDTH = 310
 const HEIGHT = 100
 const LENGTH = 5
 /** It takes more room than the others, or it cannot be read. */
@@ -30,7 +30,7 @@ export function drawn(): { readonly text: string, readonly png: Buffer } {
     const top = HEIGHT / 2 - box.height / 2 + between(-8, 8)
     const strokes = placed(SIGNS[sign] ?? [], { ...box, left, top })
     paper.draw(strokes.map((stroke) => stroke.map(bend)), { width: width + between(-0.6, 0.6), shade: 0 })
-    left += box.width + between(10, 15)
+    left += box.width + between(14, 19)
   }
   for (let number = 0; number < 2; number++) paper.draw([across().map(bend)], { width: between(1.4, 2), shade: 0 })
   for (let number = 0; number < 3; number++) {
@@ -118,8 +118,8 @@ interface Box {
 
 /** The sign in its box, turned and slanted, in short lines that can be bent. */
 function placed(strokes: readonly Stroke[], { left, top, width, height }: Box): Stroke[] {
-  const turn = between(-0.22, 0.22)
-  const slant = between(-0.18, 0.18)
+  const turn = between(-0.14, 0.14)
+  const slant = between(-0.14, 0.14)
   return strokes.map((stroke) => fine(stroke).map(([x, y]): Point => {
     const [across, down] = [(x - 0.5) * width - (y - 0.5) * slant * height, (y - 0.5) * height]
     return [

@@ -24,6 +24,7 @@ const LISTENERS = [
   { kind: 'c2s-tls', domain: 'montague.lit' },
   { kind: 's2s', domain: 'montague.lit' },
   { kind: 's2s-tls', domain: 'capulet.lit' },
+  { kind: 'https', domain: 'capulet.lit' },
 ] as const
 const CERTIFICATES: Readonly<Record<string, Wishes>> = { 'capulet.lit': { curve: 'P-256' }, 'montague.lit': { rsaBits: 2048 } }
 /** Its certificate is signed by itself, and names no list: what testssl.sh has to find. */

@@ -91,15 +91,3 @@ export function textOf(page: string): string {
 function unescaped(text: string): string {
   return text.replace(/&lt;/g, '<').replace(/&gt;/g, '>').replace(/&quot;/g, '"').replace(/&#39;/g, "'").replace(/&amp;/g, '&')
 }
-
-/** A form with a question that a program can answer, and its answer: pages are asked for until one has such a question. */
-export async function answerable(page: () => Promise<Answer>): Promise<{ readonly fields: Record<string, string>, readonly answer: string }> {
-  for (let tries = 0; tries < 100; tries++) {
-    const { body } = await page()
-    const [, question = ''] = /<p id="question">([^<]*)<\/p>/.exec(body) ?? []
-    const [, ordinal = '', words = ''] = /the (\w+) letters? of .*: ([a-z, ]+)\.$/.exec(unescaped(question)) ?? []
-    const at = { first: 0, second: 1, third: 2, last: -1 }[ordinal]
-    if (at !== undefined) return { fields: fieldsOf(body), answer: words.split(', ').map((word) => word.at(at) ?? '').join('') }
-  }
-  throw new Error('no question that a program can answer')
-}

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
-import { answerable, ask, fieldsOf, textOf, type Answer, type Way } from './browser.ts'
+import { ask, exchange, fieldsOf, textOf, type Answer, type Way } from './browser.ts'
 import { Serving } from './site.ts'
 
 const PASSWORD = 'parting is such sweet sorrow'
@@ -34,12 +34,9 @@ domains = ["capulet.lit"]
   })
   after(() => serving.stop())
 
-  const form = (way: Way = onion): ReturnType<typeof answerable> => answerable(() => ask(way, '/register'))
   const send = (fields: Readonly<Record<string, string>>, way: Way = onion, more = ''): Promise<Answer> => ask(way, '/register', fields, more)
-  const filled = async (name: string, more: Readonly<Record<string, string>> = {}, way: Way = onion): Promise<Record<string, string>> => {
-    const { fields, answer } = await form(way)
-    return { ...fields, name, password: PASSWORD, again: PASSWORD, answer, ...more }
-  }
+  const filled = async (name: string, more: Readonly<Record<string, string>> = {}, way: Way = onion): Promise<Record<string, string>> => (
+    { ...await serving.filled(way, name, PASSWORD), ...more })
   const errorAt = (body: string, field: string): string | undefined => new RegExp(`<p class="error" id="${field}-error">([^<]*)</p>`).exec(body)?.[1]
 
   test('who answers the question has one at once, through the onion, and logs in by it', async () => {
@@ -127,7 +124,6 @@ domains = ["capulet.lit"]
   test('a field that stands twice is nobody\'s', async () => {
     const fields = await filled('peter')
     const body = `${new URLSearchParams(fields).toString()}&name=abraham`
-    const { exchange } = await import('./browser.ts')
     const answer = await exchange(onion, `POST /register HTTP/1.1\r\nHost: ${onion.host}\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: ${body.length}\r\nConnection: close\r\n\r\n${body}`)
     assert.equal(answer.status, 422)
     assert.ok(errorAt(answer.body, 'name'))

@@ -3,7 +3,7 @@ import { after, before, describe, test } from 'node:test'
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { answerable, ask, type Answer, type Way } from './browser.ts'
+import { ask, type Answer, type Way } from './browser.ts'
 import { Serving } from './site.ts'
 
 const PASSWORD = 'parting is such sweet sorrow'
@@ -47,8 +47,7 @@ pages = "${folder}"
 
   /** Of all that a visitor can get: every page, every refusal, and every way in which a form comes back. */
   const everything = async (way: Way, foreign: string): Promise<readonly Answer[]> => {
-    const { fields, answer } = await answerable(() => ask(way, '/register'))
-    const filled = { ...fields, name: 'romeo', password: PASSWORD, again: PASSWORD, answer }
+    const filled = await serving.filled(way, 'romeo', PASSWORD)
     return [
       ...await Promise.all(PATHS.map((path) => ask(way, path))),
       await ask(way, '/register', { ...filled, token: 'x' }),
@@ -75,15 +74,11 @@ pages = "${folder}"
   })
 
   test('a form of the one is worth nothing at the other', async () => {
-    const { fields, answer } = await answerable(() => ask(https, '/register'))
-    assert.equal((await ask(onion, '/register', { ...fields, name: 'tybalt', password: PASSWORD, again: PASSWORD, answer })).status, 403)
+    assert.equal((await ask(onion, '/register', await serving.filled(https, 'tybalt', PASSWORD))).status, 403)
   })
 
   test('a name that is taken at the one is free at the other', async () => {
-    const make = async (way: Way): Promise<number> => {
-      const { fields, answer } = await answerable(() => ask(way, '/register'))
-      return (await ask(way, '/register', { ...fields, name: 'paris', password: PASSWORD, again: PASSWORD, answer })).status
-    }
+    const make = async (way: Way): Promise<number> => (await ask(way, '/register', await serving.filled(way, 'paris', PASSWORD))).status
     assert.equal(await make(https), 200)
     assert.equal(await make(onion), 200)
     assert.equal(await make(https), 422)

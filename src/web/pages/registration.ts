@@ -1,4 +1,4 @@
-import { RegistrationRefused, type Challenge, type RegistrationMode } from '../../registration/application.ts'
+import type { Challenge, RegistrationMode } from '../../registration/application.ts'
 import { field, isFromHere, readForm } from '../form.ts'
 import { html, type Markup } from '../markup.ts'
 import { show, type PageContext } from '../page.ts'
@@ -40,10 +40,10 @@ function answerWithForm(context: PageContext, premises: Premises, name: string, 
     const token = premises.tokens.issue(PURPOSE, visit)
     return show(context, { title: 'Get an account', place: '/register', main: page(domain.name, name, objection, challenge, token) }, objection?.status ?? 200)
   } catch (error) {
-    if (!(error instanceof RegistrationRefused)) throw error
+    const { message, status } = objectionOf(error)
     return show(context, { title: 'Get an account', place: '/register', main: html`
 <h1>Not at the moment</h1>
-<p class="lead">${error.message}</p>` }, 429)
+<p class="lead">${message}</p>` }, status)
   }
 }
 
