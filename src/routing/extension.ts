@@ -73,8 +73,11 @@ export interface Iq {
   readonly session: Session | undefined
 }
 
+/** The handler has answered already: something had to follow the answer. */
+export const ANSWERED = Symbol('answered')
+
 /** The result's one child element, EMPTY, or a refusal. A promise is allowed here and nowhere else on a stanza's way. */
-export type IqAnswer = Element | typeof EMPTY | StanzaError
+export type IqAnswer = Element | typeof EMPTY | typeof ANSWERED | StanzaError
 
 /** Which requests a handler answers; no two extensions own the same. */
 export interface IqRoute {
@@ -277,11 +280,21 @@ export interface StanzaRouter {
   bounce(envelope: Envelope, error: StanzaError): void
 }
 
+/** A MUST that touches a server: a test's title begins with `clause`, one for each that names the same. */
+export interface Clause {
+  /** e.g. 'XEP-0198 §5' */
+  readonly clause: string
+  /** What it wants, in short. */
+  readonly text: string
+}
+
 /** A part of the server: what it is, as data, and `install`, which says what it does. */
 export interface Extension {
   /** Also the owner's name of its migrations in the database: never renamed. */
   readonly name: string
   readonly implements: readonly Implementation[]
+  /** What its specifications demand of a server. */
+  readonly clauses?: readonly Clause[]
   /** disco#info features of a served domain, and of an account's bare JID. */
   readonly features?: { readonly server?: readonly string[]; readonly account?: readonly string[] }
   /** disco#info forms of a served domain (XEP-0128), from what is configured: what is told is what is done. */

@@ -5,7 +5,7 @@ import { NS_CLIENT } from '../xmpp/namespaces.ts'
 import { errorReply, mayBeAnswered, StanzaError } from '../xmpp/stanza-error.ts'
 import type { ServedDomains } from './domains.ts'
 import { Envelope } from './envelope.ts'
-import { DROP, EMPTY, type AccountDirectory, type IqAnswer, type Rule, type StanzaRouter, type Verdict } from './extension.ts'
+import { ANSWERED, DROP, EMPTY, type AccountDirectory, type IqAnswer, type Rule, type StanzaRouter, type Verdict } from './extension.ts'
 import type { HandlerTables } from './handler-tables.ts'
 import type { Requests } from './requests.ts'
 import type { Sessions } from './sessions.ts'
@@ -148,6 +148,7 @@ export class Router implements StanzaRouter {
   }
 
   #answer(envelope: Envelope, answer: IqAnswer): void {
+    if (answer === ANSWERED) return
     if (answer instanceof StanzaError) return this.#refuse(envelope, answer)
     const { element: request, from, to } = envelope
     this.#reply(envelope, element(NS_CLIENT, 'iq',

@@ -14,10 +14,12 @@ export interface StreamFeature<Stream> {
   /** Of the elements, or of the payload of the IQ, by which the peer negotiates it. */
   readonly namespace: string
   readonly needs: { readonly secured?: boolean; readonly authenticated?: boolean }
+  /** The peer is heard where nothing was offered, too: it may know of the feature otherwise, and is then told why not. */
+  readonly unoffered?: true
   /** The elements inside <stream:features/>; none where this stream is not offered it. */
   offer(stream: Stream): readonly Element[]
   /**
-   * Called only while the needs are met and the feature was offered. A promise holds the stream: what the peer
+   * Called only while the needs are met and the feature was offered (see `unoffered`). A promise holds the stream: what the peer
    * sends before it is settled breaks the stream. @throws StreamError
    */
   negotiate(stream: Stream, element: Element): Negotiated | Promise<Negotiated>

@@ -48,7 +48,8 @@ export class Negotiation<Stream extends Negotiable> {
     if (this.#busy) throw new StreamError('policy-violation', 'Wait for the answer before you go on.')
     const { contentNamespace } = this.#stream.settings
     const namespace = received.is('iq', contentNamespace) ? received.elements()[0]?.namespace : received.namespace
-    const feature = this.#offered.find((each) => each.namespace === namespace && this.#mayBeTaken(each))
+    const feature = this.#features.find((each) => each.namespace === namespace && this.#mayBeTaken(each)
+      && (each.unoffered === true || this.#offered.includes(each)))
     if (feature === undefined) throw this.#refusal(received)
     if (this.#only !== undefined && this.#only !== feature) throw new StreamError('policy-violation', 'Finish what you began.')
     const outcome = feature.negotiate(this.#stream, received)

@@ -81,7 +81,8 @@ export class Stream implements ConnectionOwner, ParserOwner, Watched {
   heardAt: number
   /** When the idle peer was asked for a sign of life; 0 while it need not be. */
   askedAt = 0
-  readonly openedAt: number
+  /** Until when the peer has to log in, in the same time; later for one who fills in a form. */
+  loginBy: number
   /** The peer ended the stream as agreed (RFC 6120 §4.4). */
   endedByPeer = false
   #parser: StreamParser
@@ -98,7 +99,8 @@ export class Stream implements ConnectionOwner, ParserOwner, Watched {
     this.#place = place
     this.settings = settings
     this.owner = owner
-    this.openedAt = this.heardAt = settings.liveness.now
+    this.heardAt = settings.liveness.now
+    this.loginBy = this.heardAt + settings.limits.time_to_login
     this.#outbox = new Outbox(connection, settings.turn, settings.clock)
     this.#call = call
     this.#rate = settings.rate === undefined ? undefined : new Rate(settings.rate, connection, settings.clock)
@@ -261,7 +263,7 @@ export class Stream implements ConnectionOwner, ParserOwner, Watched {
       this.fail(new StreamError('connection-timeout'))
       this.connection.destroy() // it reads nothing, so it will not read our farewell either
     } else if (this.negotiating) {
-      if (now - this.openedAt > limits.time_to_login) this.fail(new StreamError('connection-timeout'))
+      if (now > this.loginBy) this.fail(new StreamError('connection-timeout'))
     } else if (this.askedAt !== 0) {
       if (now - this.askedAt > limits.idle_after_ping) {
         this.fail(new StreamError('connection-timeout'))

@@ -37,6 +37,8 @@ export interface StanzaErrorDetail {
   readonly type?: StanzaErrorType
   /** A constant of ours in English; never a peer's words (RFC 6120 §8.3.2). */
   readonly text?: string
+  /** The number of the condition before XMPP (XEP-0086), where a specification wants it still. */
+  readonly code?: string
   /** An application-specific condition, by its own namespace. */
   readonly application?: Element
   /** What the sender's client shows in the conversation; some clients show an error only where it has a body. */
@@ -56,8 +58,8 @@ export class StanzaError {
   }
 
   toElement(namespace: string): Element {
-    const { text, application } = this.detail
-    return element(namespace, 'error', { type: this.type },
+    const { text, application, code } = this.detail
+    return element(namespace, 'error', { type: this.type, code },
       element(NS_STANZA_ERRORS, this.condition),
       text === undefined ? undefined : element(NS_STANZA_ERRORS, 'text', { 'xml:lang': 'en' }, text),
       application)
