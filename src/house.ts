@@ -14,7 +14,7 @@ import { fastAuthentication } from './c2s/fast.ts'
 import type { Clock } from './clock.ts'
 import { makeMemoryDirectory } from './config/runtime-directory.ts'
 import type { Config } from './config/schema.ts'
-import { extensions } from './extensions.ts'
+import { extensions, registrationExtensions } from './extensions.ts'
 import type { LeveledLog, Log } from './log.ts'
 import { accountCommands } from './operate/account.ts'
 import { domainCommands } from './operate/domain.ts'
@@ -124,8 +124,9 @@ async function furnish(
   const remoteDomains = new DomainList()
   const logRaise = new LogRaise(log)
   const own = [
-    legacySession, registration.extension, accountCommands(accounts, accountLife, registration), registrationCommands(registration),
-    inviteCommands(registration), domainCommands(remoteDomains), logRaise.extension,
+    legacySession, registration.extension, ...registrationExtensions({ office: registration, life: accountLife, domains, clock }),
+    accountCommands(accounts, accountLife, registration), registrationCommands(registration), inviteCommands(registration),
+    domainCommands(remoteDomains), logRaise.extension,
   ]
   // What a blocked domain sends is dropped before it changes anything; tokens wait for the disk, what else a login asks for does not.
   const installation = built.installation = install([remoteDomains.extension, fastAuthentication(accounts, tokens), ...extensions, ...own, ...more], {

@@ -1,4 +1,4 @@
-import { extensions } from '../../src/extensions.ts'
+import { extensions, registrationExtensions } from '../../src/extensions.ts'
 import type { Implementation } from '../../src/routing/extension.ts'
 import { foundations } from '../../src/specifications.ts'
 import type { Pages } from './pages.ts'
@@ -16,7 +16,9 @@ export interface Deviation {
 
 /** All that the code declares: RFCs first, each kind by number. `sources` finds the file of an extension. */
 export function declared(sources: Pages): Declared[] {
-  const ofExtensions = extensions.flatMap(({ name, implements: list }) => {
+  // What they are made of is not asked for what they implement.
+  const made = registrationExtensions({} as Parameters<typeof registrationExtensions>[0])
+  const ofExtensions = [...extensions, ...made].flatMap(({ name, implements: list }) => {
     const files = [...sources].filter(([, text]) => text.includes(`name: '${name}',\n  implements: [`)).map(([file]) => file)
     return list.map((one): Declared => ({ ...one, files }))
   })
