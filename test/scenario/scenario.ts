@@ -7,7 +7,10 @@ import { connect as connectTls, TLSSocket, type ConnectionOptions, type TLSSocke
 import { systemClock, type Clock } from '../../src/clock.ts'
 import { loadConfig } from '../../src/config/load.ts'
 import { runtimeDirectory } from '../../src/config/runtime-directory.ts'
+import { openHouse, type House } from '../../src/house.ts'
+import { createLog } from '../../src/log.ts'
 import type { Announcer } from '../../src/operate/console.ts'
+import { ControlClient } from '../../src/operate/control-client.ts'
 import { openOffline, startServer, type RunningServer } from '../../src/server.ts'
 
 /** How long a test waits for what must come, in milliseconds. */
@@ -28,8 +31,13 @@ export class Scenario {
     this.ports = server.ports.map((port) => port ?? 0)
   }
 
-  /** `toml` is the configuration; `accounts` are name, password pairs of bare JIDs; `clock`: the system's by default. */
-  static async start(toml: string, accounts: Readonly<Record<string, string>> = {}, clock: Clock = systemClock): Promise<Scenario> {
+  /**
+   * `toml` is the configuration; `accounts` are name, password pairs of bare JIDs; `clock`: the system's by default; `before`
+   * works while no server runs yet.
+   */
+  static async start(
+    toml: string, accounts: Readonly<Record<string, string>> = {}, clock: Clock = systemClock, before?: (house: House) => Promise<void>,
+  ): Promise<Scenario> {
     const folder = mkdtempSync(join(tmpdir(), 'sotto-scenario-'))
     const file = join(folder, 'sotto.toml')
     writeFileSync(file, toml)
@@ -39,7 +47,22 @@ export class Scenario {
       for (const [account, password] of Object.entries(accounts)) await offline.run('account add', { account, password })
       await offline.close()
     }
+    if (before !== undefined) {
+      const house = await openHouse(config, clock, createLog(config.log))
+      await before(house).finally(() => house.close())
+    }
     return new Scenario(folder, runtimeDirectory(config), await startServer(config, new Silence(), { clock }))
+  }
+
+  /** A command of the operator, as the `sotto` program gives it to a running server. */
+  async command(name: string, input: unknown): Promise<unknown> {
+    const operator = await ControlClient.connect(join(this.runtime, 'control.sock'))
+    if (operator === undefined) throw new Error('no server runs')
+    try {
+      return await operator.run(name, input)
+    } finally {
+      await operator.close()
+    }
   }
 
   raw(listener = 0): Promise<RawStream> {
