@@ -111,6 +111,16 @@ export class ServerProcess {
     if (code !== 0) throw new Error(`account add ${name} ended with ${code}: ${this.#tail()}`)
   }
 
+  /** What a command of the `sotto` program prints. @throws Error where it fails */
+  async command(line: readonly string[]): Promise<string> {
+    const child = this.#spawn(line, 'ignore')
+    let printed = ''
+    child.stdout?.on('data', (text: string) => { printed += text })
+    const [code] = await once(child, 'close')
+    if (code !== 0) throw new Error(`${line.join(' ')} ended with ${code}: ${this.#tail()}`)
+    return printed
+  }
+
   /** Ends it without a warning, as a power cut does. */
   async kill(): Promise<void> {
     await this.#end('SIGKILL')
