@@ -99,8 +99,7 @@ export class Stream implements ConnectionOwner, ParserOwner, Watched {
     this.#place = place
     this.settings = settings
     this.owner = owner
-    this.heardAt = settings.liveness.now
-    this.loginBy = this.heardAt + settings.limits.time_to_login
+    this.loginBy = (this.heardAt = settings.liveness.now) + settings.limits.time_to_login
     this.#outbox = new Outbox(connection, settings.turn, settings.clock)
     this.#call = call
     this.#rate = settings.rate === undefined ? undefined : new Rate(settings.rate, connection, settings.clock)

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import { setTimeout as passed } from 'node:timers/promises'
 import { element, type Element } from '../../src/xml/element.ts'
 import { NS_CLIENT, NS_REGISTER, NS_STANZA_ERRORS } from '../../src/xmpp/namespaces.ts'
 import { KINDS } from './vocabulary.ts'
@@ -6,6 +7,8 @@ import { XmppClient, type ReachOptions } from './xmpp-client.ts'
 import type { XmlStream } from './xml-stream.ts'
 
 const NS_DATA_FORMS = 'jabber:x:data'
+/** A form is a request, and a stream has a limited number of them. */
+const POLL_MILLISECONDS = 250
 const NS_MEDIA_ELEMENT = 'urn:xmpp:media-element'
 
 /** The form of XEP-0158 §4, as somebody sees it. */
@@ -53,7 +56,12 @@ export class Applicant {
   }
 
   async anyForm(): Promise<Omit<ShownForm, 'answer'> & { readonly question: string }> {
-    const answer = await this.ask('get', element(NS_REGISTER, 'query'))
+    let answer = await this.ask('get', element(NS_REGISTER, 'query'))
+    // The server draws so many pictures a second, and tests are fast.
+    while (conditionOf(answer) === 'resource-constraint') {
+      await passed(POLL_MILLISECONDS)
+      answer = await this.ask('get', element(NS_REGISTER, 'query'))
+    }
     const query = answer.child('query', NS_REGISTER)
     const fields = query?.child('x', NS_DATA_FORMS)?.elements().filter(({ name }) => name === 'field') ?? []
     const field = (name: string): Element | undefined => fields.find(({ attrs }) => attrs['var'] === name)
