@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import type { Envelope } from '../../src/routing/envelope.ts'
-import { DROP, EMPTY, type Extension, type Handlers, type IqAnswer, type Verdict } from '../../src/routing/extension.ts'
+import { ANSWERED, DROP, EMPTY, type Extension, type Handlers, type IqAnswer, type Verdict } from '../../src/routing/extension.ts'
 import { element } from '../../src/xml/element.ts'
 import { StanzaError } from '../../src/xmpp/stanza-error.ts'
 import { TestHouse, WITHOUT_POLICY } from '../house.ts'
@@ -170,6 +170,20 @@ describe('IQ', () => {
     }
     assert.deepEqual(told, ['verse', 'verse', 'empty', 'item-not-found', 'internal-server-error', 'internal-server-error'])
     assert.equal(house.log.lines.length, 2)
+  })
+
+  test('a handler that has answered itself is heard once', async () => {
+    for (const later of [false, true]) {
+      const house = houseWith({ iq: [{ type: 'get', name: 'verse', namespace: NS, at: 'server', handle: ({ session, envelope }) => {
+        session?.send(element('jabber:client', 'iq', { type: 'result', id: envelope.element.attrs['id'] }))
+        return later ? Promise.resolve(ANSWERED) : ANSWERED
+      } }] })
+      const juliet = house.connect('juliet@capulet.lit/balcony')
+      juliet.says(ASK)
+      await house.settled()
+      assert.equal(juliet.heard().length, 1)
+      assert.equal(house.log.lines.length, 0)
+    }
   })
 
   test('RFC 6121 §2.3.3: what is for the owner alone is forbidden to others, whether or not the account exists', () => {

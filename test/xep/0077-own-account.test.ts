@@ -1,10 +1,14 @@
 import assert from 'node:assert/strict'
 import { after, afterEach, before, describe, test } from 'node:test'
+import { registrationExtensions } from '../../src/extensions.ts'
+import { ServedDomains } from '../../src/routing/domains.ts'
 import { element, type Element } from '../../src/xml/element.ts'
 import { NS_CLIENT, NS_REGISTER } from '../../src/xmpp/namespaces.ts'
 import { conditionOf, submitted, textOf } from '../clients/applicant.ts'
 import { XmppClient } from '../clients/xmpp-client.ts'
 import { text } from '../clients/xml-text.ts'
+import { TestClock } from '../clock.ts'
+import { TestHouse, WITHOUT_POLICY } from '../house.ts'
 import { Scenario } from '../scenario/scenario.ts'
 
 const SERVER = `
@@ -160,3 +164,39 @@ describe('XEP-0077, with an account', () => {
     stream.cut()
   })
 })
+
+describe('XEP-0077, where no policy keeps strangers away', () => {
+  const done: string[] = []
+  const nobody = async (): Promise<void> => { done.push('a password was changed') }
+  const registration = registrationExtensions({
+    office: { mode: () => 'open', challenge: never, invitation: () => undefined, register: never, objection: () => undefined },
+    life: { changePassword: nobody, remove: () => { done.push('an account was removed') } },
+    domains: new ServedDomains([]), clock: new TestClock(),
+  })
+
+  for (const payload of ['', '<username>romeo</username><password>deny thy father</password>', '<remove/>']) {
+    test(`XEP-0077 §3.2: the identity is that of the stream (MUST): who has none here gets service-unavailable for <query>${payload}</query>`, async () => {
+      const house = new TestHouse({ extensions: [...WITHOUT_POLICY, ...registration] })
+      const type = payload === '' ? 'get' : 'set'
+      const iq = (to: string): string => `<iq id='r' type='${type}' to='${to}'><query xmlns='jabber:iq:register'>${payload}</query></iq>`
+      const refused = (from: string, to: string): string => `<iq id='r' type='error' from='${from}' to='${to}'><error type='cancel'>`
+        + `<service-unavailable xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></iq>`
+      for (const to of ['capulet.lit', 'juliet@capulet.lit', 'nobody@capulet.lit']) {
+        house.remoteSays(iq(to).replace('<iq', `<iq from='romeo@verona.lit/x'`))
+        await house.settled()
+        house.departs(refused(to, 'romeo@verona.lit/x'))
+      }
+      const romeo = house.connect('romeo@montague.lit/x')
+      for (const to of ['capulet.lit', 'juliet@capulet.lit', 'nobody@capulet.lit']) {
+        romeo.says(iq(to))
+        await house.settled()
+        romeo.hears(refused(to, 'romeo@montague.lit/x'))
+      }
+      assert.deepEqual(done, [])
+    })
+  }
+})
+
+function never(): never {
+  throw new Error('nobody asks for an account here')
+}
