@@ -212,3 +212,21 @@ test('what is no database, damaged, foreign or out of reach is refused and left 
     if (before !== undefined) assert.deepEqual(readFileSync(place(name)), before, name)
   }
 })
+
+test('what is written now is on disk when the call returns, after what others wrote before; what throws undoes itself alone', async () => {
+  const database = openDatabase(':memory:')
+  database.migrate('test', [{ step: 1, sql: 'CREATE TABLE rose (name TEXT PRIMARY KEY) STRICT' }])
+  const insert = database.statement('INSERT INTO rose (name) VALUES (?)')
+  const names = (): unknown[] => database.statement('SELECT name FROM rose ORDER BY name').all().map((row) => row['name'])
+  const before = database.write(() => insert.run('damask'))
+  assert.equal(database.writeNow(() => insert.run('moss')), 1)
+  assert.deepEqual(names(), ['damask', 'moss'])
+  assert.equal(await before, 1)
+  assert.throws(() => database.writeNow(() => {
+    insert.run('tea')
+    throw new Error('thorns')
+  }), /thorns/)
+  assert.deepEqual(names(), ['damask', 'moss'])
+  database.close()
+  assert.throws(() => database.writeNow(() => 1), /closed/)
+})
