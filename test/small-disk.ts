@@ -54,7 +54,7 @@ export class SmallDisk {
   }
 
   free(): void {
-    rmSync(this.path('filler'))
+    rmSync(this.path('filler'), { force: true })
   }
 
   remount(mode: 'ro' | 'rw'): void {
