@@ -105,6 +105,18 @@ export class ItemTable {
     this.#database.statement('DELETE FROM pep_node WHERE account = ?').run(account.toString())
   }
 
+  /** All rows of the account, by table, with what is sealed in the clear: for whose account it is. @throws SealBroken */
+  stored(account: Jid): Readonly<Record<string, readonly unknown[]>> {
+    const items = this.#database.statement<ItemRow>(
+      'SELECT account, node, position, bytes, id, payload FROM pep_item WHERE account = ? ORDER BY node, position').all(account.toString())
+    return {
+      pep_node: this.#database.statement('SELECT * FROM pep_node WHERE account = ? ORDER BY node').all(account.toString()),
+      pep_item: items.map((row) => ({
+        ...row, id: this.#key.open(ID, ownerOf(row), row.id).toString(), payload: this.#key.open(PAYLOAD, ownerOf(row), row.payload).toString(),
+      })),
+    }
+  }
+
   /** What was sealed for the one is sealed for the other. @throws SealBroken */
   rename(account: Jid, renamed: Jid): void {
     const [before, after] = [account.toString(), renamed.toString()]

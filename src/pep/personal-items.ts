@@ -177,12 +177,10 @@ export class PersonalItems {
       this.#table.rename(account, renamed)
       this.#forget(account)
     },
-    exported: (account) => ({
-      pep_node: [...this.nodes(account)].map(({ name, settings, items }) => ({
-        node: name, ...settings,
-        items: [...items.values()].map((item) => ({ id: item.id, payload: serialize(this.payload(account, item), '') })),
-      })),
-    }),
+    exported: (account) => {
+      this.#database.flush()
+      return this.#table.stored(account)
+    },
     resealed: (old, next) => this.#table.reseal(old, next),
   }
 

@@ -1,4 +1,5 @@
 import type { Config } from '../config/schema.ts'
+import type { ServedDomain } from '../routing/domains.ts'
 import type { Extension } from '../routing/extension.ts'
 import type { Element } from '../xml/element.ts'
 import { resultForm, type Field } from '../xmpp/data-form.ts'
@@ -15,11 +16,16 @@ export const dataPolicy: Extension = {
     xep: 504, title: 'Data Policy', version: '0.1.0', since: '0.1.0', status: 'partial',
     note: 'no terms of service, location or frequency of backups: they are the operator\'s to tell',
   }],
-  forms: (config) => [policyForm(config)],
+  forms: (config, domain) => [policyForm(config, hasPages(config, domain))],
   install: () => ({}),
 }
 
-function policyForm({ auth }: Config): Element {
+/** Whether its people can sign in on pages, where they have all that is held of them. */
+function hasPages({ web, listeners }: Config, { label, onionAddress }: ServedDomain): boolean {
+  return (web.enabled && onionAddress !== undefined) || listeners.some(({ kind, domains }) => kind === 'https' && domains.includes(label))
+}
+
+function policyForm({ auth }: Config, exports: boolean): Element {
   return resultForm(FORM_TYPE, [
     // "Auth Mechanism": PLAIN shows the password to the server as it passes, SCRAM never does.
     { name: 'auth_data', type: 'list-single', values: [auth.plain ? 'plain' : 'hidden'] },
@@ -27,9 +33,9 @@ function policyForm({ auth }: Config): Element {
     { name: 'data_retention', type: 'text-single', values: ['0'] },
     yesOrNo('data_deletion', true), // all that is stored, by their owner
     yesOrNo('encryption_at_rest', false), // of all that is stored: contacts and block lists are not, other things are
-    yesOrNo('data_export', false),
+    yesOrNo('data_export', exports),
     { name: 'access_policy', type: 'list-multi', values: ['admins'] },
-    yesOrNo('full_erasure', false), // by the operator alone, as long as accounts cannot be removed in-band
+    yesOrNo('full_erasure', true), // in the client (XEP-0077 §3.2), or on a page
     { name: 'backup_retention', type: 'text-single', values: ['unknown'] },
   ])
 }

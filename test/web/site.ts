@@ -77,6 +77,10 @@ class SkippingClock implements Clock {
     return systemClock.now() + this.#skipped
   }
 
+  elapsed(): number {
+    return systemClock.elapsed() + this.#skipped
+  }
+
   skip(milliseconds: number): void {
     this.#skipped += milliseconds
   }

@@ -29,9 +29,15 @@ describe('XEP-0128: what a domain says of itself', () => {
       encryption_at_rest: 'boolean: false',
       data_export: 'boolean: false',
       access_policy: 'list-multi: admins',
-      full_erasure: 'boolean: false',
+      full_erasure: 'boolean: true',
       backup_retention: 'text-single: unknown',
     })
+  })
+
+  test('XEP-0504: where there are pages to sign in on, people can have all that is held of them', () => {
+    const listeners = [{ kind: 'https', port: 5281, domains: ['capulet.lit'] }]
+    const exported = (address: string): string | undefined => forms({ listeners }, address)['urn:xmpp:data-policy:0']?.['data_export']
+    assert.deepEqual([exported('capulet.lit'), exported('montague.lit')], ['boolean: true', 'boolean: false'])
   })
 
   test('XEP-0504: where PLAIN is switched off no password is ever seen', () => {

@@ -60,7 +60,7 @@ async function landing(
 <form method="post" action="/invite/${token}" accept-charset="utf-8" id="redeem">
 <input type="hidden" name="token" value="${premises.tokens.issue(PURPOSE, visit, token)}">
 ${accountFields({ name, objection, domain: domain.name, givenName: invited.name })}
-<p class="small">With it you accept the <a href="/rules">rules</a>. What is kept of you says the <a href="/policy">policy</a>.</p>
+<p class="small">By making it you accept the <a href="/rules">rules</a>. The <a href="/policy">policy</a> says what is kept of you.</p>
 <button type="submit">Make the account</button>
 </form>
 <h2 id="client">Or in a client</h2>

@@ -16,7 +16,7 @@ export const policy: Pages = (app, { config, office, logState }) => {
 <dl class="facts" id="policy">
 ${fact('Accounts', ACCOUNTS[office.mode(site.domain)], 'Nobody can list them.')}
 ${fact('Messages', html`OTR alone passes, version ${listed(config.policy.otr_versions)}. A message is refused where it is anything else.`)}
-${fact('What is kept', 'Your account: its name, the day it was made, and what checks your password. Your contacts and whom you blocked, until you remove them.')}
+${fact('What is kept', 'Your account: its name, the day it was made, and what checks your password. Your contacts and whom you blocked, until you remove them.', 'Sealed on disk: your photo and nickname, what your clients put away for themselves, and tokens by which they log in without the password for a while.')}
 ${fact('What is not kept', 'Messages, encrypted or not. When you were here and from where. Who wrote to whom.')}
 ${fact('What it sees', 'Who is connected, and who sends OTR to whom, while it happens. What you put into your presence.')}
 ${fact('Log', ...logSentences(config, logState()))}

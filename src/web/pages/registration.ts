@@ -63,7 +63,7 @@ ${accountFields({ name, objection, domain })}
 ${field({ name: 'answer', label: 'Your answer', autocomplete: 'off', maxlength: 200, describedBy: 'question',
   error: objection?.field === 'answer' ? objection.message : undefined })}
 </fieldset>
-<p class="small">With it you accept the <a href="/rules">rules</a>. What is kept of you says the <a href="/policy">policy</a>.</p>
+<p class="small">By making it you accept the <a href="/rules">rules</a>. The <a href="/policy">policy</a> says what is kept of you.</p>
 <button type="submit">Make the account</button>
 </form>`
 }
