@@ -122,8 +122,15 @@ export interface SessionHooks {
   ended?(session: Session): void
   /** A stanza came by its stream; called before anything else sees it, malformed addresses included (XEP-0198 §5). */
   received?(session: Session, stanza: Element): void
-  /** A stanza was given to its stream. */
+  /**
+   * A stanza is about to be given to the client. True keeps it back: it is the extension's own then, to be sent later
+   * or dropped with the session.
+   */
+  withholds?(session: Session, stanza: Element): boolean
+  /** A stanza was given to its stream, or waits for the next one. */
   sent?(session: Session, stanza: Element): void
+  /** Its stream broke and it goes on by another, which was told already all that it had missed (XEP-0198 §5). */
+  resumed?(session: Session): void
 }
 
 /** What befalls an account. */
@@ -271,11 +278,21 @@ export interface StanzaRouter {
   bounce(envelope: Envelope, error: StanzaError): void
 }
 
+/** A MUST that touches a server: a test's title begins with `clause`, one for each that names the same. */
+export interface Clause {
+  /** e.g. 'XEP-0198 §5' */
+  readonly clause: string
+  /** What it wants, in short. */
+  readonly text: string
+}
+
 /** A part of the server: what it is, as data, and `install`, which says what it does. */
 export interface Extension {
   /** Also the owner's name of its migrations in the database: never renamed. */
   readonly name: string
   readonly implements: readonly Implementation[]
+  /** What its specifications demand of a server. */
+  readonly clauses?: readonly Clause[]
   /** disco#info features of a served domain, and of an account's bare JID. */
   readonly features?: { readonly server?: readonly string[]; readonly account?: readonly string[] }
   /** disco#info forms of a served domain (XEP-0128), from what is configured: what is told is what is done. */

@@ -4,6 +4,7 @@ import { connect, type NetConnectOpts, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { connect as connectTls, TLSSocket, type ConnectionOptions, type TLSSocketOptions } from 'node:tls'
+import { systemClock, type Clock } from '../../src/clock.ts'
 import { loadConfig } from '../../src/config/load.ts'
 import { runtimeDirectory } from '../../src/config/runtime-directory.ts'
 import type { Announcer } from '../../src/operate/console.ts'
@@ -27,8 +28,8 @@ export class Scenario {
     this.ports = server.ports.map((port) => port ?? 0)
   }
 
-  /** `toml` is the configuration; `accounts` are name, password pairs of bare JIDs. */
-  static async start(toml: string, accounts: Readonly<Record<string, string>> = {}): Promise<Scenario> {
+  /** `toml` is the configuration; `accounts` are name, password pairs of bare JIDs. The clock is the system's by default. */
+  static async start(toml: string, accounts: Readonly<Record<string, string>> = {}, clock: Clock = systemClock): Promise<Scenario> {
     const folder = mkdtempSync(join(tmpdir(), 'sotto-scenario-'))
     const file = join(folder, 'sotto.toml')
     writeFileSync(file, toml)
@@ -38,7 +39,7 @@ export class Scenario {
       for (const [account, password] of Object.entries(accounts)) await offline.run('account add', { account, password })
       await offline.close()
     }
-    return new Scenario(folder, runtimeDirectory(config), await startServer(config, new Silence()))
+    return new Scenario(folder, runtimeDirectory(config), await startServer(config, new Silence(), { clock }))
   }
 
   raw(listener = 0): Promise<RawStream> {
