@@ -59,6 +59,11 @@ export class StreamManagement {
     return this.#books.count
   }
 
+  /** How many stanzas wait for the client to acknowledge them. */
+  get unacknowledged(): number {
+    return this.#books.sent.length
+  }
+
   handled(): void {
     this.#books.handled()
   }
