@@ -5,7 +5,7 @@ import { bind2 } from './c2s/bind2.ts'
 import { resourceBinding } from './c2s/bind.ts'
 import { Copies } from './c2s/copies.ts'
 import { FormerSessions } from './c2s/former-sessions.ts'
-import { streamResumption } from './c2s/resumption.ts'
+import { inlineResumption, streamResumption } from './c2s/resumption.ts'
 import { Visitor } from './c2s/visitor.ts'
 import type { Config } from './config/schema.ts'
 import type { House } from './house.ts'
@@ -104,7 +104,7 @@ function clientFeatures({ config, accounts, credentials, clock, sessions, instal
   return [
     starttls,
     new SaslNegotiation(exchanges),
-    new Sasl2Negotiation(exchanges, [...tables.inline, bind2(parts, config.limits)]),
+    new Sasl2Negotiation(exchanges, [...tables.inline, inlineResumption(parts), bind2(parts, config.limits)]),
     resourceBinding(parts, config.limits),
     streamResumption(parts),
     ...installation.streamFeatures.client,

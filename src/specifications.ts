@@ -1,4 +1,4 @@
-import type { Implementation } from './routing/extension.ts'
+import type { Implementation } from './routing/specification.ts'
 
 /** What no extension implements, but the rooms below. */
 export interface Foundation extends Implementation {

@@ -1,5 +1,6 @@
 import { failed, NS_ACKNOWLEDGEMENT, parseCount } from '../stream/acknowledgement.ts'
 import type { StreamFeature } from '../stream/feature.ts'
+import type { InlineFeature } from '../stream/inline.ts'
 import type { Stream } from '../stream/stream.ts'
 import { element, type Element } from '../xml/element.ts'
 import { isIdentifier } from '../xmpp/identifiers.ts'
@@ -11,7 +12,7 @@ export function streamResumption(parts: SessionParts): StreamFeature<Stream> {
   return {
     namespace: NS_ACKNOWLEDGEMENT,
     needs: { authenticated: true },
-    offer: () => [element(NS_ACKNOWLEDGEMENT, 'sm')],
+    offer: ({ owner }) => owner instanceof ClientSession ? [] : [element(NS_ACKNOWLEDGEMENT, 'sm')],
 
     negotiate(stream, request) {
       if (request.name !== 'resume') {
@@ -28,10 +29,25 @@ export function streamResumption(parts: SessionParts): StreamFeature<Stream> {
   }
 }
 
+/** The same together with the login (§9.2): where it fails, what else was asked for is still done. */
+export function inlineResumption(parts: SessionParts): InlineFeature {
+  return {
+    offer: () => element(NS_ACKNOWLEDGEMENT, 'sm'),
+
+    perform(stream, { request }) {
+      const asked = request.child('resume', NS_ACKNOWLEDGEMENT)
+      if (asked === undefined) return undefined
+      const { answer, session } = resumed(stream, asked, parts)
+      if (session === undefined) return { elements: [answer] }
+      return { elements: [answer], jid: session.jid, settled: true, afterwards: () => session.resume(stream) }
+    },
+  }
+}
+
 /**
  * What is answered to <resume/>, and the session that is to go on by this stream once its peer has been told
- * (`session.resume`); without one the peer may still bind a resource. So whoever asks inside another negotiation
- * (XEP-0388) puts the answer where it belongs there.
+ * (`session.resume`); without one the peer may still bind a resource. Both belong in one turn: what the
+ * former stream handled in between would not be in the count.
  *
  * Only sessions of the account that proved itself on this stream are looked at, so by no id can anybody else's be had,
  * or be found to exist. @throws StreamError where more is acknowledged than was sent; the session stays as it is then

@@ -22,20 +22,7 @@ import type { Envelope, StanzaKind } from './envelope.ts'
 import type { Operators } from './operators.ts'
 import type { Requests } from './requests.ts'
 import type { Session, Sessions } from './sessions.ts'
-
-/** What an extension implements, for docs/doap.xml and docs/specifications.md. */
-export interface Implementation {
-  /** A XEP by number, or an RFC by number. */
-  readonly xep?: number
-  readonly rfc?: number
-  /** Its own title, which may be shortened. */
-  readonly title: string
-  readonly version?: string
-  /** The version of this server that first had it. */
-  readonly since: string
-  readonly status: 'complete' | 'partial' | 'sketch'
-  readonly note?: string
-}
+import type { Clause, Implementation } from './specification.ts'
 
 /** The stanza goes no further, and nobody is told. */
 export const DROP = Symbol('drop')
@@ -276,14 +263,6 @@ export interface StanzaRouter {
   forward(envelope: Envelope): void
   /** A stanza of a client of ours, or one that `Remote` took, was not delivered: its sender is told, unless it is an answer. */
   bounce(envelope: Envelope, error: StanzaError): void
-}
-
-/** A MUST that touches a server: a test's title begins with `clause`, one for each that names the same. */
-export interface Clause {
-  /** e.g. 'XEP-0198 §5' */
-  readonly clause: string
-  /** What it wants, in short. */
-  readonly text: string
 }
 
 /** A part of the server: what it is, as data, and `install`, which says what it does. */

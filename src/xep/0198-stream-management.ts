@@ -1,5 +1,6 @@
 import { ClientSession } from '../c2s/session.ts'
-import type { Clause, Extension, NonzaRoute } from '../routing/extension.ts'
+import type { Extension, NonzaRoute } from '../routing/extension.ts'
+import type { Clause } from '../routing/specification.ts'
 import { failed, NS_ACKNOWLEDGEMENT } from '../stream/acknowledgement.ts'
 import type { Stream } from '../stream/stream.ts'
 import type { Element } from '../xml/element.ts'
@@ -18,6 +19,8 @@ const CLAUSES: readonly Clause[] = [
   { clause: 'XEP-0198 §5', text: 'what the client has not handled is sent again' },
   { clause: 'XEP-0198 §5', text: 'an id that is not known is answered with <failed/>' },
   { clause: 'XEP-0198 §6', text: 'errors of <enable/> and <resume/> are <failed/> with a condition of stanza errors' },
+  { clause: 'XEP-0198 §9.2', text: '<resume/> inside a login is processed before <bind/>, which is ignored where it succeeds; no features follow then' },
+  { clause: 'XEP-0198 §9.2', text: 'where it fails, <success/> holds <failed/>, and <bind/> is processed' },
   { clause: 'XEP-0198 §10', text: 'nothing is resumed before the client has authenticated' },
 ]
 
@@ -34,6 +37,10 @@ export const streamManagement: Extension = {
   clauses: CLAUSES,
 
   install: () => ({
+    bindFeatures: [{
+      feature: NS_ACKNOWLEDGEMENT, name: 'enable', namespace: NS_ACKNOWLEDGEMENT,
+      enable: (session, _, request) => session instanceof ClientSession ? session.enable(request) : failed('internal-server-error'),
+    }],
     nonzas: [
       nonza('enable', (stream, request, session) => {
         // §3: a second one SHOULD be answered with a stream error.

@@ -1,4 +1,5 @@
-import type { Clause, Extension } from '../routing/extension.ts'
+import type { Extension } from '../routing/extension.ts'
+import type { Clause } from '../routing/specification.ts'
 import type { Session } from '../routing/sessions.ts'
 import type { StreamFeature } from '../stream/feature.ts'
 import type { Stream } from '../stream/stream.ts'
@@ -40,14 +41,16 @@ export const clientState: Extension = {
       inactive.delete(session)
       held?.release(session)
     }
+    const deactivate = (session: Session): void => {
+      if (!inactive.has(session)) inactive.set(session, new HeldBack(config.limits.held_back))
+    }
     const onClient = { namespace: NS_CSI, on: 'client' } as const
     return {
       nonzas: [
         { ...onClient, name: 'active', handle: (_, __, session) => { if (session !== undefined) activate(session) } },
-        { ...onClient, name: 'inactive', handle: (_, __, session) => {
-          if (session !== undefined && !inactive.has(session)) inactive.set(session, new HeldBack(config.limits.held_back))
-        } },
+        { ...onClient, name: 'inactive', handle: (_, __, session) => { if (session !== undefined) deactivate(session) } },
       ],
+      bindFeatures: [{ feature: NS_CSI, name: 'inactive', namespace: NS_CSI, enable: (session) => { deactivate(session); return undefined } }],
       session: {
         withholds: (session, stanza) => inactive.get(session)?.takes(session, stanza) ?? false,
         resumed: activate, // §5.2: the state "always defaults to 'active' for new and resumed streams"

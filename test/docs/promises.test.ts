@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
 import { extensions } from '../../src/extensions.ts'
-import type { Clause } from '../../src/routing/extension.ts'
+import type { Clause } from '../../src/routing/specification.ts'
 import { ROOT, readPages, type Pages } from './pages.ts'
 
 const SECURITY = 'docs/security.md'

@@ -1,5 +1,5 @@
 import { extensions } from '../../src/extensions.ts'
-import type { Implementation } from '../../src/routing/extension.ts'
+import type { Implementation } from '../../src/routing/specification.ts'
 import { foundations } from '../../src/specifications.ts'
 import type { Pages } from './pages.ts'
 

@@ -30,7 +30,7 @@ describe('XEP-0198: what a client asks for', () => {
   test('XEP-0198 §2: it is offered once the client has authenticated', async () => {
     const stream = await scenario.raw()
     await stream.secure(DOMAIN)
-    assert.doesNotMatch(stream.heard, /urn:xmpp:sm:3/)
+    assert.doesNotMatch(stream.heard.replace(/<inline>.*<\/inline>/, ''), /urn:xmpp:sm:3/) // with the login: §9
     const response = Buffer.from(`\0juliet\0${PASSWORD}`).toString('base64')
     stream.send(`<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='PLAIN'>${response}</auth>`)
     await stream.expect(/<success[^>]*>/)
@@ -257,6 +257,51 @@ describe('XEP-0198: what a client asks for', () => {
     const again = resume(await loggedIn(scenario, 'juliet'), id, 0)
     await again.expect(/<failed /)
     again.destroy()
+  })
+
+  /** A login by SASL2 (XEP-0388) with that inside, and what follows in the same turn. */
+  async function login(inside: string): Promise<{ stream: RawStream, features: string, success: string }> {
+    const stream = await scenario.raw()
+    await stream.secure(DOMAIN)
+    const features = stream.heard.slice(stream.heard.lastIndexOf('<stream:features>'))
+    const response = Buffer.from(`\0juliet\0${PASSWORD}`).toString('base64')
+    stream.send(`<authenticate xmlns='urn:xmpp:sasl:2' mechanism='PLAIN'><initial-response>${response}</initial-response>${inside}</authenticate>`)
+    const [success] = await stream.expect(/<success .*?<\/success>/)
+    return { stream, features, success }
+  }
+  const bind = (inside = ''): string => `<bind xmlns='urn:xmpp:bind:0'><tag>T</tag>${inside}</bind>`
+  const enable = `<enable xmlns='${NS_SM}' resume='true'/>`
+
+  test('XEP-0198 §9.1: a login that binds enables it as well, counting from what follows', async () => {
+    const { stream, features, success } = await login(bind(enable))
+    assert.match(features, /<inline>.*<sm xmlns='urn:xmpp:sm:3'\/>.*<feature var='urn:xmpp:sm:3'\/>/)
+    assert.match(success, /<bound xmlns='urn:xmpp:bind:0'><enabled xmlns='urn:xmpp:sm:3' id='[\w-]{22}' resume='true' max='600'\/><\/bound>/)
+    const [after] = await stream.expect(/<stream:features>.*?<\/stream:features>|<stream:features\/>/)
+    assert.doesNotMatch(after, /urn:xmpp:sm:3/)
+    stream.send(ping('p'))
+    await stream.expect(/^<iq [^>]*id='p'[^>]*><r /)
+    assert.equal(await handled(stream), '1')
+    stream.send(`<a xmlns='${NS_SM}' h='1'/></stream:stream>`)
+    assert.doesNotMatch(await stream.rest(), /handled-count-too-high/)
+  })
+
+  test('XEP-0198 §9.2: <resume/> inside a login comes before <bind/>, which is ignored then, and no features follow', async () => {
+    const resource = balcony()
+    const former = await managed(scenario, 'juliet', resource)
+    former.stream.send(ping('p'))
+    await former.stream.expect(/id='p'/)
+    const { stream, success } = await login(`<resume xmlns='${NS_SM}' previd='${former.id}' h='0'/>${bind(enable)}`)
+    assert.match(success, new RegExp(`<authorization-identifier>${JULIET}/${resource}</authorization-identifier><resumed xmlns='${NS_SM}' previd='${former.id}' h='1'/></success>`))
+    await stream.expect(/^<iq [^>]*id='p'[^>]*><r /)
+    assert.match(await former.stream.rest(), /<conflict /)
+    assert.equal(await handled(stream), '1')
+    stream.send('</stream:stream>')
+  })
+
+  test('XEP-0198 §9.2: where it fails, <success/> holds <failed/>, and <bind/> is processed', async () => {
+    const { stream, success } = await login(`<resume xmlns='${NS_SM}' previd='unknown' h='0'/>${bind(enable)}`)
+    assert.match(success, new RegExp(`<failed xmlns='${NS_SM}'>${stanzaError('item-not-found')}</failed><bound [^>]*><enabled `))
+    stream.send('</stream:stream>')
   })
 
   test('XEP-0198 §10: before the client has authenticated nothing is resumed', async () => {

@@ -61,14 +61,15 @@ describe('XEP-0352: what waits while nobody looks at a client', () => {
     ['an IQ', `<iq type='get' to='${BALCONY}' id='m'><query xmlns='jabber:iq:version'/></iq>`],
     ['a message without a body that is no chat state', `<message to='${BALCONY}' id='m'><received xmlns='urn:xmpp:receipts' id='x'/></message>`],
     ['a chat state with more than that', `<message to='${BALCONY}' id='m'><active xmlns='${STATES}'/><x xmlns='urn:other'/></message>`],
-    ['a subscription', `<presence to='${JULIET}' type='unsubscribed' id='m'/>`],
+    ['a subscription', `<presence from='mercutio@verona.lit' to='${JULIET}' type='subscribe' id='m'/>`],
   ] as const) {
     test(`${what} does not wait, and what came before it comes before it`, async () => {
-      const { juliet, romeo, indicate } = await begin()
+      const { house, juliet, romeo, indicate } = await begin()
       indicate('inactive')
       romeo.says('<presence><status>before</status></presence>')
       juliet.hears()
-      romeo.says(said)
+      if (said.includes(' from=')) house.remoteSays(said)
+      else romeo.says(said)
       romeo.says('<presence><status>after</status></presence>')
       const heard = juliet.heard().map((stanza) => `${stanza.name} ${stanza.attrs['id'] ?? stanza.childContent('status', 'jabber:client') ?? ''}`)
       assert.deepEqual(heard.slice(0, 2), ['presence before', `${/^<(\w+)/.exec(said)?.[1] ?? ''} m`])
@@ -156,6 +157,14 @@ describe('XEP-0352: what waits while nobody looks at a client', () => {
     romeo.hears()
     nurse.hears()
     juliet.leaves()
+  })
+
+  test('XEP-0386 §4.1: a client may be inactive from the moment in which its resource is bound', async () => {
+    const { house, juliet, romeo } = await begin()
+    const inline = house.installation.tables.bindFeatures.find(({ feature, name }) => feature === NS_CSI && name === 'inactive')
+    assert.equal(inline?.enable(juliet, {} as Stream, element(NS_CSI, 'inactive')), undefined)
+    romeo.says('<presence><status>here</status></presence>')
+    juliet.hears()
   })
 
   test('another resource of the account is not concerned', async () => {
