@@ -3,6 +3,9 @@ import { Authenticator, bySide } from './auth/authenticator.ts'
 import { PasswordCheck } from './auth/password-check.ts'
 import { bind2 } from './c2s/bind2.ts'
 import { resourceBinding } from './c2s/bind.ts'
+import { Copies } from './c2s/copies.ts'
+import { FormerSessions } from './c2s/former-sessions.ts'
+import { inlineResumption, streamResumption } from './c2s/resumption.ts'
 import { Visitor } from './c2s/visitor.ts'
 import type { Config } from './config/schema.ts'
 import type { House } from './house.ts'
@@ -107,18 +110,20 @@ async function identitiesOf({ config, domains, clock }: House): Promise<Readonly
 }
 
 /** What a client may negotiate, in the order in which it is offered. */
-function clientFeatures({ config, accounts, credentials, attempts, sessions, installation }: House): readonly StreamFeature<Stream>[] {
+function clientFeatures({ config, accounts, credentials, attempts, clock, sessions, installation }: House): readonly StreamFeature<Stream>[] {
   const authenticator = bySide(attempts.map((ofSide) => new Authenticator({
     claims: accounts, credentials, attempts: ofSide,
     plain: config.auth.plain, downgradeProtection: config.auth.downgrade_protection,
   })))
   const exchanges = new SaslExchanges(authenticator, config.auth.attempts_per_stream)
-  const parts = { router: installation.router, sessions, tables: installation.tables }
+  const { router, tables } = installation
+  const parts = { router, tables, sessions, clock, limits: config.limits, copies: new Copies(), formerSessions: new FormerSessions(clock) }
   return [
     starttls,
     new SaslNegotiation(exchanges),
-    new Sasl2Negotiation(exchanges, [...installation.tables.inline, bind2(parts, config.limits)]),
+    new Sasl2Negotiation(exchanges, [...tables.inline, inlineResumption(parts), bind2(parts, config.limits)]),
     resourceBinding(parts, config.limits),
+    streamResumption(parts),
     ...installation.streamFeatures.client,
   ]
 }
@@ -137,9 +142,11 @@ export async function openDoors({ listeners, onions }: Doors, config: Config, an
 }
 
 /** RFC 6120 §4.9.3.20: every client is told that the server goes down, and has a while to read it. */
-export async function closeDoors({ listeners, onions, liveness, web }: Doors): Promise<void> {
+export async function closeDoors({ listeners, onions, liveness, web }: Doors, { sessions }: House): Promise<void> {
   for (const ingress of [...listeners, ...onions]) ingress.stop()
   web.stop()
+  // Also those that are away: nobody can come back to them, and whoever wrote to them is told.
+  for (const session of [...sessions.all()]) session.end(new StreamError('system-shutdown'))
   const streams = [...liveness.streams]
   for (const stream of streams) stream.fail(new StreamError('system-shutdown'))
   await liveness.emptied(SHUTDOWN_MILLISECONDS)

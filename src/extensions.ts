@@ -13,12 +13,15 @@ import { capabilities } from './xep/0115-caps.ts'
 import { contactAddresses } from './xep/0157-contact-addresses.ts'
 import { pep } from './xep/0163-pep.ts'
 import { blocking } from './xep/0191-blocking.ts'
+import { streamManagement } from './xep/0198-stream-management.ts'
 import { ping } from './xep/0199-ping.ts'
 import { bitsOfBinary } from './xep/0231-bits-of-binary.ts'
+import { clientState } from './xep/0352-client-state.ts'
 import { stanzaIds } from './xep/0359-stanza-ids.ts'
 import { reporting } from './xep/0377-reporting.ts'
 import { avatarConversion } from './xep/0398-avatar-conversion.ts'
 import { preauthenticatedRegistration } from './xep/0445-preauth.ts'
+import { streamLimits } from './xep/0478-stream-limits.ts'
 import { dataPolicy } from './xep/0504-data-policy.ts'
 
 /**
@@ -27,7 +30,7 @@ import { dataPolicy } from './xep/0504-data-policy.ts'
  */
 export const extensions: readonly Extension[] = [
   requireOtr, blocking, stanzaIds, avatarConversion, instantMessaging, pep, pubsub, vcard, privateStorage, capabilities, disco, contactAddresses,
-  ping, reporting, dataPolicy,
+  streamManagement, clientState, ping, streamLimits, reporting, dataPolicy,
 ]
 
 /** Those by which an account is asked for, which want more of the house than it gives to all: made where that is there. */

@@ -77,7 +77,7 @@ export async function startServer(config: Config, announcer: Announcer, options:
       doors.certificates,
       tor,
       federation,
-      { name: 'listeners', start: () => openDoors(doors, config, announcer, lenient), stop: () => closeDoors(doors) },
+      { name: 'listeners', start: () => openDoors(doors, config, announcer, lenient), stop: () => closeDoors(doors, house) },
       new ControlSocket(controlPath(config), [...house.installation.tables.commands.values()], log),
       { name: 'ready', start: () => announcer.serving(served(house, doors)) },
       { name: 'publish', start: () => tor.publish(), stop: () => tor.withdraw() },

@@ -67,10 +67,6 @@ export const foundations: readonly Foundation[] = [
     files: ['src/s2s/dialback.ts'],
   },
   {
-    xep: 198, title: 'Stream Management', version: '1.6.1', since: '0.1.0', status: 'partial',
-    note: 'acknowledgement between servers; not for clients yet, and no resumption', files: ['src/s2s/carrier.ts', 'src/s2s/server-features.ts'],
-  },
-  {
     xep: 220, title: 'Server Dialback', version: '1.1.1', since: '0.1.0', status: 'partial',
     note: 'over verified TLS, or Tor; we send from one domain to one on each stream, and accept several senders',
     files: ['src/s2s/dialback.ts', 'src/s2s/domain-pair.ts', 'src/s2s/incoming.ts', 'src/s2s/outgoing-stream.ts'],

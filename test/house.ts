@@ -156,7 +156,7 @@ export class TestClient implements Session {
   }
 
   send(stanza: Element): void {
-    if (this.#ended) return
+    if (this.#ended || this.#house.installation.tables.session.withholds(this, stanza)) return
     this.#received.push(stanza)
     this.#house.installation.tables.session.sent(this, stanza)
   }

@@ -1,5 +1,6 @@
 import type { Limits } from '../config/schema.ts'
 import { EMPTY, type Extension } from '../routing/extension.ts'
+import type { Session } from '../routing/sessions.ts'
 import type { StreamFeature } from '../stream/feature.ts'
 import type { Stream } from '../stream/stream.ts'
 import { element, type Element } from '../xml/element.ts'
@@ -45,9 +46,9 @@ export function resourceBinding(parts: SessionParts, limits: Limits): StreamFeat
 /** Makes the session, which owns the stream from now on; undefined where the account has as many as it may have. */
 export function bindResource(stream: Stream, jid: Jid, parts: SessionParts, limits: Limits): ClientSession | undefined {
   const resources = parts.sessions.of(jid)
-  const taken = resources.get(jid.resource)
-  if (taken === undefined && resources.size >= limits.sessions_per_account) return undefined
+  const taken = resources.get(jid.resource) ?? (resources.size < limits.sessions_per_account ? undefined : longestAway(resources))
   taken?.end(new StreamError('conflict'))
+  if (resources.size >= limits.sessions_per_account) return undefined
   const session = new ClientSession(stream, jid, parts)
   stream.owner = session
   parts.sessions.add(session)
@@ -73,6 +74,16 @@ function requested(iq: Element, account: Jid): Jid | StanzaError {
   const resource = bind.childContent('resource', NS_BIND) ?? ''
   const jid = account.withResource(resource === '' ? randomIdentifier(RESOURCE_BYTES) : resource)
   return jid ?? new StanzaError('bad-request')
+}
+
+/** Who has no room for sessions that are there must not wait until those time out that are not. */
+function longestAway(resources: ReadonlyMap<string, Session>): Session | undefined {
+  let longest: ClientSession | undefined
+  for (const session of resources.values()) {
+    if (!(session instanceof ClientSession) || session.awaySince === undefined) continue
+    if (longest?.awaySince === undefined || session.awaySince < longest.awaySince) longest = session
+  }
+  return longest
 }
 
 function refuse(stream: Stream, iq: Element, error: StanzaError): 'pending' {

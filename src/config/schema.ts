@@ -216,6 +216,10 @@ const file = z.strictObject({
     time_to_drain: duration('60s'),
     idle_before_ping: duration('5m'),
     idle_after_ping: duration('60s'),
+    time_to_resume: duration('10m'),
+    unacknowledged_stanzas: count(5000, 1, 100_000),
+    unacknowledged_bytes: size('2MB', '10kB'),
+    held_back: count(256, 0, 10_000),
     roster_items: count(1000, 1, 100_000),
   }).prefault({}),
   pep: z.strictObject({

@@ -31,7 +31,7 @@ export class HandlerTables {
   readonly #iq = { server: { get: names<IqRoute>(), set: names<IqRoute>() }, account: { get: names<IqRoute>(), set: names<IqRoute>() } }
   readonly #nonzas = { client: names<NonzaRoute>(), server: names<NonzaRoute>() }
   readonly #sessionHooks: Readonly<Record<keyof SessionHooks, SessionHook[]>> = {
-    bound: [], available: [], ended: [], received: [], sent: [],
+    bound: [], available: [], ended: [], received: [], withholds: [], sent: [], resumed: [],
   }
   readonly #accountHooks: { readonly owner: string; readonly hooks: AccountHooks }[] = []
   readonly #serverHooks: { readonly owner: string; readonly hooks: ServerHooks }[] = []
@@ -107,7 +107,9 @@ export class HandlerTables {
     available: (session) => this.#tell('available', session),
     ended: (session) => this.#tell('ended', session),
     received: (session, stanza) => this.#tell('received', session, stanza),
+    withholds: (session, stanza) => this.#tell('withholds', session, stanza),
     sent: (session, stanza) => this.#tell('sent', session, stanza),
+    resumed: (session) => this.#tell('resumed', session),
   }
 
   readonly account = {
@@ -170,16 +172,19 @@ export class HandlerTables {
     }
   }
 
-  #tell(event: 'bound' | 'available' | 'ended', session: Session): void
-  #tell(event: 'received' | 'sent', session: Session, stanza: Element): void
-  #tell(event: keyof SessionHooks, session: Session, stanza?: Element): void {
+  /** True where one withholds the stanza: the others are not asked then. */
+  #tell(event: 'bound' | 'available' | 'ended' | 'resumed', session: Session): boolean
+  #tell(event: 'received' | 'withholds' | 'sent', session: Session, stanza: Element): boolean
+  #tell(event: keyof SessionHooks, session: Session, stanza?: Element): boolean {
     for (const { owner, call } of this.#sessionHooks[event]) {
       try {
-        call(session, stanza as Element) // as the overloads say: those that take one get one
+        const answer = call(session, stanza as Element) // as the overloads say: those that take one get one
+        if (event === 'withholds' && answer === true) return true
       } catch (cause) {
         this.#log.error('session.hook-failed', { part: owner }, cause)
       }
     }
+    return false
   }
 
   /** Shows a stanza to all observers of its kind; one that throws is logged and changes nothing. */
@@ -194,11 +199,11 @@ export class HandlerTables {
   }
 }
 
-const SESSION_EVENTS = ['bound', 'available', 'ended', 'received', 'sent'] as const satisfies readonly (keyof SessionHooks)[]
+const SESSION_EVENTS = ['bound', 'available', 'ended', 'received', 'withholds', 'sent', 'resumed'] as const satisfies readonly (keyof SessionHooks)[]
 
 interface SessionHook {
   readonly owner: string
-  readonly call: (session: Session, stanza: Element) => void
+  readonly call: (session: Session, stanza: Element) => boolean | void
 }
 
 function byKind<T>(): ByKind<T> {

@@ -13,8 +13,15 @@ export interface SessionHooks {
   ended?(session: Session): void
   /** A stanza came by its stream; called before anything else sees it, malformed addresses included (XEP-0198 §5). */
   received?(session: Session, stanza: Element): void
-  /** A stanza was given to its stream. */
+  /**
+   * A stanza is about to be given to the client. True keeps it back: it is the extension's own then, to be sent later
+   * or dropped with the session.
+   */
+  withholds?(session: Session, stanza: Element): boolean
+  /** A stanza was given to its stream, or waits for the next one. */
   sent?(session: Session, stanza: Element): void
+  /** Its stream broke and it goes on by another, which was told already all that it had missed (XEP-0198 §5). */
+  resumed?(session: Session): void
 }
 
 /** What befalls an account. */

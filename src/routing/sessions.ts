@@ -18,7 +18,7 @@ export interface Session {
   readonly onion: boolean
   /** Called by im/presence.ts alone. */
   showPresence(presence: Element | undefined, priority: number): void
-  /** Writes a stanza to the client; it keeps the order of calls. After the end it does nothing. */
+  /** Writes a stanza to the client, or keeps it until that comes back; it keeps the order of calls. After the end it does nothing. */
   send(stanza: Element): void
   /** Ends the session and its stream, with that stream error where one is given. */
   end(error?: StreamError): void

@@ -1,56 +1,43 @@
 import type { Clock, Timer } from '../clock.ts'
 import type { Envelope } from '../routing/envelope.ts'
 import type { StanzaRouter } from '../routing/extension.ts'
+import { Acknowledgement, failed, NS_ACKNOWLEDGEMENT, type AcknowledgementLimits } from '../stream/acknowledgement.ts'
 import type { Stream } from '../stream/stream.ts'
 import { element, type Element } from '../xml/element.ts'
 import { serialize } from '../xml/serialize.ts'
-import { NS_SERVER, NS_STANZA_ERRORS } from '../xmpp/namespaces.ts'
+import { NS_SERVER } from '../xmpp/namespaces.ts'
 import { StreamError } from '../xmpp/stream-error.ts'
 import type { Queued } from './queue.ts'
 import { NOT_REACHED } from './refusals.ts'
 
-export const NS_ACKNOWLEDGEMENT = 'urn:xmpp:sm:3'
-
 export interface CarrierParts {
   readonly router: StanzaRouter
   readonly clock: Clock
-  readonly limits: {
-    readonly unacknowledged_stanzas: number
-    /** Of the texts. */
-    readonly unacknowledged_bytes: number
+  readonly limits: AcknowledgementLimits & {
     /** Milliseconds. */
     readonly time_to_acknowledge: number
   }
 }
 
-/** Counts of stanzas are of 32 bits and begin again at 0 (XEP-0198 §4). */
-const COUNTS = 2 ** 32
-
 /**
  * A stream on which stanzas to another server go, acknowledged where both sides can (XEP-0198, without resumption): a
  * stanza is ours until the other side has said that it handled it. What it has not when the stream is over is bounced,
  * once: it may have been handled all the same.
- *
- * One question is under way at a time, asked at the end of a turn for all that was sent in it.
  */
 export class Carrier {
   readonly #stream: Stream
   readonly #parts: CarrierParts
+  readonly #books: Acknowledgement<Envelope>
   #state: 'off' | 'asked' | 'on' = 'off'
-  #sent: { readonly envelope: Envelope, readonly bytes: number }[] = []
-  #bytes = 0
-  #acknowledged = 0
-  #handled = 0
-  #told = 0
   /** Runs while the other side owes us an answer. */
   #deadline: Timer | undefined
-  #planned = false
   #usedAt: number
   #onRoom: () => void = () => {}
 
   constructor(stream: Stream, parts: CarrierParts) {
     this.#stream = stream
     this.#parts = parts
+    this.#books = new Acknowledgement(parts.limits, () => this.#ask())
     this.#usedAt = parts.clock.elapsed()
   }
 
@@ -75,13 +62,7 @@ export class Carrier {
     if (!this.#stream.open) return 'lost'
     this.#usedAt = this.#parts.clock.elapsed()
     if (this.#state !== 'off') {
-      const { limits } = this.#parts
-      const bytes = Buffer.byteLength(text)
-      if (this.#sent.length >= limits.unacknowledged_stanzas) return 'full'
-      if (this.#sent.length > 0 && this.#bytes + bytes > limits.unacknowledged_bytes) return 'full'
-      this.#sent.push({ envelope, bytes })
-      this.#bytes += bytes
-      this.#planToAsk()
+      if (!this.#books.add(envelope, Buffer.byteLength(text))) return 'full'
       this.#stream.sendText(text)
       return 'taken'
     }
@@ -92,14 +73,14 @@ export class Carrier {
   /** A stanza of the other side was handled. */
   handled(): void {
     this.#usedAt = this.#parts.clock.elapsed()
-    if (this.#state === 'on') this.#handled = (this.#handled + 1) % COUNTS
+    if (this.#state === 'on') this.#books.handled()
   }
 
   /** An element of XEP-0198. @throws StreamError */
   receive(received: Element): void {
     switch (received.name) {
       case 'r':
-        if (this.#state === 'on') return this.#stream.sendText(this.#answer())
+        if (this.#state === 'on') return this.#stream.send(this.#books.answer())
         break
       case 'a':
         if (this.#state === 'on') return this.#acknowledge(received.attrs['h'] ?? '')
@@ -107,16 +88,14 @@ export class Carrier {
       case 'enable':
         if (this.#state !== 'off') return this.#stream.send(failed('unexpected-request'))
         this.#stream.send(element(NS_ACKNOWLEDGEMENT, 'enabled'))
-        this.#state = 'on'
-        return
+        return this.#begin()
       case 'enabled':
         if (this.#state !== 'asked') break
-        this.#state = 'on'
-        return this.#planToAsk()
+        return this.#begin()
       case 'failed':
         if (this.#state !== 'asked') break
         this.#state = 'off'
-        this.#forget(this.#sent.length)
+        this.#books.takeAll()
         return this.#onRoom()
       case 'resume':
         return this.#stream.send(failed('feature-not-implemented'))
@@ -127,55 +106,34 @@ export class Carrier {
 
   /** The last count, unasked, before we end the stream: what was handled is not to be bounced. */
   lastWords(): string {
-    return this.#state === 'on' && this.#handled !== this.#told ? this.#answer() : ''
+    return this.#state === 'on' && this.#books.untold ? serialize(this.#books.answer(), NS_SERVER) : ''
   }
 
   /** The stream is over: bounces what nobody acknowledged. */
   released(): void {
-    const lost = this.#sent.map(({ envelope }) => envelope)
-    this.#forget(lost.length)
+    const lost = this.#books.takeAll()
+    this.#books.pause()
     this.#state = 'off'
     this.#deadline?.cancel()
     for (const envelope of lost) this.#parts.router.bounce(envelope, NOT_REACHED)
   }
 
-  #answer(): string {
-    this.#told = this.#handled
-    return serialize(element(NS_ACKNOWLEDGEMENT, 'a', { h: String(this.#handled) }), NS_SERVER)
+  #begin(): void {
+    this.#state = 'on'
+    this.#books.begin()
   }
 
   #acknowledge(text: string): void {
-    const count = /^\d{1,10}$/.test(text) ? Number(text) : COUNTS
-    if (count >= COUNTS) throw new StreamError('bad-format')
-    const newly = (count - this.#acknowledged + COUNTS) % COUNTS
-    if (newly > this.#sent.length) {
-      const known = String((this.#acknowledged + this.#sent.length) % COUNTS)
-      throw new StreamError('undefined-condition', undefined,
-        element(NS_ACKNOWLEDGEMENT, 'handled-count-too-high', { h: text, 'send-count': known }))
-    }
-    this.#acknowledged = count
-    this.#forget(newly)
+    const newly = this.#books.acknowledge(text)
     this.#deadline?.cancel()
     this.#deadline = undefined
-    if (this.#sent.length > 0) this.#planToAsk()
-    if (newly > 0) this.#onRoom()
+    if (newly.length > 0) this.#onRoom()
   }
 
-  #forget(count: number): void {
-    for (const { bytes } of this.#sent.splice(0, count)) this.#bytes -= bytes
-  }
-
-  /** A microtask runs when all that came in one read was handled, and before that turn's output is written. */
-  #planToAsk(): void {
-    if (this.#planned || this.#state !== 'on' || this.#deadline !== undefined || this.#sent.length === 0) return
-    this.#planned = true
-    queueMicrotask(() => {
-      this.#planned = false
-      if (this.#state !== 'on' || this.#deadline !== undefined || this.#sent.length === 0) return
-      const { clock, limits } = this.#parts
-      this.#deadline = clock.after(limits.time_to_acknowledge, () => this.#overdue())
-      this.#stream.sendText(ASK)
-    })
+  #ask(): void {
+    const { clock, limits } = this.#parts
+    this.#deadline = clock.after(limits.time_to_acknowledge, () => this.#overdue())
+    this.#stream.sendText(ASK)
   }
 
   /** RFC 6120 §4.6.4: a stream whose other side does not answer is dead, and reads no farewell, either. */
@@ -186,7 +144,3 @@ export class Carrier {
 }
 
 const ASK = serialize(element(NS_ACKNOWLEDGEMENT, 'r'), NS_SERVER)
-
-function failed(condition: 'unexpected-request' | 'feature-not-implemented'): Element {
-  return element(NS_ACKNOWLEDGEMENT, 'failed', {}, element(NS_STANZA_ERRORS, condition))
-}

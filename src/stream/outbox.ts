@@ -23,6 +23,12 @@ export class WriteTurn {
 }
 
 /**
+ * Written at once at the most, in characters. What is more waits for the operating system to take these: so a slow peer
+ * that reads is told from one that does not, however much a session that is resumed has to be sent at once.
+ */
+const SLICE = 64 * 1024
+
+/**
  * The bytes of one stream that are not written yet: many stanzas of a turn, one write.
  *
  * It is bounded. A peer that does not read is cut off once more than `limit` bytes wait for it, or once what waits
@@ -55,10 +61,12 @@ export class Outbox {
 
   /** Writes what waits, unless the operating system has not taken the last write yet. */
   flush(): void {
-    if (this.#pending === '' || this.#blockedSince !== 0) return
-    const text = this.#pending
-    this.#pending = ''
-    if (!this.#connection.write(text)) this.#blockedSince = this.#clock.elapsed()
+    while (this.#pending !== '' && this.#blockedSince === 0) {
+      const end = sliceEnd(this.#pending)
+      const text = this.#pending.slice(0, end)
+      this.#pending = this.#pending.slice(end)
+      if (!this.#connection.write(text)) this.#blockedSince = this.#clock.elapsed()
+    }
   }
 
   /** The operating system has taken everything. */
@@ -70,11 +78,20 @@ export class Outbox {
   /** Writes all that waits, whatever the state of the connection: the stream's last words. */
   flushLast(): void {
     this.#blockedSince = 0
-    this.flush()
+    const text = this.#pending
+    this.#pending = ''
+    if (text !== '') this.#connection.write(text)
   }
 
   /** Has what waits not moved for so long? */
   overdue(now: number, drainMilliseconds: number): boolean {
     return this.#blockedSince !== 0 && now - this.#blockedSince > drainMilliseconds
   }
+}
+
+/** Not between the halves of a surrogate pair: each part is written as UTF-8 of its own. */
+function sliceEnd(text: string): number {
+  if (text.length <= SLICE) return text.length
+  const last = text.charCodeAt(SLICE - 1)
+  return last >= 0xd800 && last <= 0xdbff ? SLICE - 1 : SLICE
 }

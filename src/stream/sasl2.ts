@@ -107,7 +107,8 @@ export class Sasl2Negotiation implements StreamFeature<Stream> {
       data === undefined ? undefined : element(NS_SASL2, 'additional-data', {}, data.toString('base64')),
       element(NS_SASL2, 'authorization-identifier', {}, identity.toString()),
       ...performed.flatMap(({ elements = [] }) => elements)))
-    stream.offer()
+    // XEP-0198 §9.2: after a resumption "stream features MUST NOT be sent".
+    if (!performed.some(({ settled }) => settled === true)) stream.offer()
     for (const done of performed) done.afterwards?.()
     return 'done'
   }

@@ -35,8 +35,8 @@ export interface StreamOwner {
   idle(): void
   /** Text to be sent before our farewell; called once, where the stream was open. */
   lastWords?(): string
-  /** The stream is over; called once, and nothing can be sent any more. */
-  closed(): void
+  /** The stream is over; called once, and nothing can be sent any more. `error` is ours, where we ended it with one. */
+  closed(error?: StreamError): void
 }
 
 export interface OpenedDomain {
@@ -124,7 +124,12 @@ export class Stream implements ConnectionOwner, ParserOwner, Watched {
   }
 
   send(element: Element): void {
-    if (this.#state === 'open') this.sendText(serialize(element, this.settings.contentNamespace))
+    if (this.#state === 'open') this.sendText(this.textOf(element))
+  }
+
+  /** As it is written on this stream. */
+  textOf(element: Element): string {
+    return serialize(element, this.settings.contentNamespace)
   }
 
   /** Sends what is serialized already. */
@@ -256,17 +261,13 @@ export class Stream implements ConnectionOwner, ParserOwner, Watched {
   /** Called by the liveness sweep, every few seconds. */
   sweep(now: number): void {
     const { limits } = this.settings
-    if (this.#outbox.overdue(now, limits.time_to_drain)) {
+    const isSilent = !this.negotiating && this.askedAt !== 0 && now - this.askedAt > limits.idle_after_ping
+    if (isSilent || this.#outbox.overdue(now, limits.time_to_drain)) {
       this.fail(new StreamError('connection-timeout'))
       this.connection.destroy() // it reads nothing, so it will not read our farewell either
     } else if (this.negotiating) {
       if (now > this.loginBy) this.fail(new StreamError('connection-timeout'))
-    } else if (this.askedAt !== 0) {
-      if (now - this.askedAt > limits.idle_after_ping) {
-        this.fail(new StreamError('connection-timeout'))
-        this.connection.destroy()
-      }
-    } else if (now - this.heardAt > limits.idle_before_ping) {
+    } else if (this.askedAt === 0 && now - this.heardAt > limits.idle_before_ping) {
       this.askedAt = now
       this.owner.idle()
     }
@@ -285,7 +286,7 @@ export class Stream implements ConnectionOwner, ParserOwner, Watched {
     const lastWords = this.#state === 'open' ? this.owner.lastWords?.() ?? '' : ''
     // RFC 6120 §4.9.1.2: an error before our header needs the header first. It names no domain: none was agreed.
     if (this.#state === 'waiting') this.#open(this.domain === '' ? undefined : this.domain)
-    const reason = error === undefined ? '' : serialize(error.toElement(), this.settings.contentNamespace)
+    const reason = error === undefined ? '' : this.textOf(error.toElement())
     this.#outbox.put(lastWords + reason + STREAM_END, Number.POSITIVE_INFINITY)
     this.#outbox.flushLast()
     this.#state = 'closing'
@@ -293,6 +294,6 @@ export class Stream implements ConnectionOwner, ParserOwner, Watched {
     this.connection.end()
     this.#closingTimer = this.settings.clock.after(CLOSING_MILLISECONDS, () => this.connection.destroy())
     if (error !== undefined) this.#parser.stop()
-    this.owner.closed()
+    this.owner.closed(error)
   }
 }

@@ -17,6 +17,10 @@ export interface ReachOptions {
   readonly authority?: string
   /** Milliseconds each step may take; 15 seconds by default. */
   readonly patience?: number
+  /** Sees each element first, from the first one on; true takes it away. */
+  readonly intercept?: (element: Element) => boolean
+  /** Gets the stream before anything was said on it: whoever wants to cut it at any moment. */
+  readonly begun?: (stream: XmlStream) => void
 }
 
 export interface ClientOptions extends ReachOptions {
@@ -45,6 +49,17 @@ export class XmppClient {
 
   /** @throws Error naming the step that failed; the connection is gone then */
   static async login(options: ClientOptions): Promise<XmppClient> {
+    const { stream, features, mechanism, resource } = await XmppClient.prove(options)
+    try {
+      return new XmppClient(stream, await bind(stream, features, resource), mechanism)
+    } catch (error) {
+      stream.cut()
+      throw error
+    }
+  }
+
+  /** A stream that has logged in, with the features by which something can be bound or resumed. @throws as `login` */
+  static async prove(options: ClientOptions): Promise<{ stream: XmlStream, features: Element, mechanism: Mechanism, resource: string }> {
     const jid = Jid.parse(options.jid)
     if (jid === undefined) throw new Error(`no JID: ${options.jid}`)
     const { stream, features } = await XmppClient.reach(options, jid.domain)
@@ -52,8 +67,7 @@ export class XmppClient {
       const mechanism = choose(features, stream, options.mechanism)
       await authenticate(stream, mechanism, jid.local, options.password)
       await stream.open({ to: jid.domain })
-      const bound = await bind(stream, (await nextFeatures(stream)), jid.resource)
-      return new XmppClient(stream, bound, mechanism)
+      return { stream, features: await nextFeatures(stream), mechanism, resource: jid.resource }
     } catch (error) {
       stream.cut()
       throw error
@@ -62,9 +76,10 @@ export class XmppClient {
 
   /** A stream to `domain`, secured as the options say, with the features that come before authentication. */
   static async reach(options: ReachOptions, domain: string): Promise<{ stream: XmlStream, features: Element }> {
-    const { route, security = 'none', authority, patience = 15_000 } = options
+    const { route, security = 'none', authority, patience = 15_000, intercept, begun } = options
     const socket = await dial(route, patience)
-    const stream: XmlStream = new XmlStream(socket, { patience, intercept: (stanza) => answered(stream, stanza) })
+    const stream: XmlStream = new XmlStream(socket, { patience, intercept: (stanza) => intercept?.(stanza) === true || answered(stream, stanza) })
+    begun?.(stream)
     try {
       if (security === 'direct') await stream.secure(domain, authority)
       await stream.open({ to: domain })

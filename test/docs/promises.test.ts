@@ -2,6 +2,8 @@ import assert from 'node:assert/strict'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
+import { extensions } from '../../src/extensions.ts'
+import type { Clause } from '../../src/routing/implementation.ts'
 import { ROOT, readPages, type Pages } from './pages.ts'
 
 const SECURITY = 'docs/security.md'
@@ -29,6 +31,11 @@ describe('what the documents promise', () => {
     const bold = [...(documents.get('README.md') ?? '').matchAll(/^- \*\*(.+?)\.\*\*/gm)].map(([, words = '']) => words)
     assert.ok(bold.length > 0)
     for (const words of bold) assert.ok(security.includes(`\n### ${words}\n`), `${SECURITY} has no heading "${words}"`)
+  })
+
+  test('each MUST that an extension lists has a test whose title begins with its clause, one for each that names the same', () => {
+    const titles = [...titlesOf(readPages('test', /\.test\.ts$/)).values()].flat()
+    assert.deepEqual(untested(extensions.flatMap(({ clauses }) => clauses ?? []), titles.map((pattern) => pattern.source)), [])
   })
 
   test('every file that a document names is there', () => {
@@ -60,6 +67,14 @@ describe('how promises are read', () => {
     assert.deepEqual(titlesOf(new Map([['t', `test('it\\'s one', () => {`]])).get('t')?.map((one) => one.test('it\'s one')), [true])
   })
 
+  test('a clause is tested by titles that begin with it, and as many of them as there are demands', () => {
+    const [one, other] = [{ clause: 'XEP-0001 §2', text: 'one' }, { clause: 'XEP-0001 §2', text: 'other' }]
+    const titles = (...all: string[]): string[] => all.map((title) => `^${literally(title)}$`)
+    assert.deepEqual(untested([one], titles('XEP-0001 §2: it is done', 'x')), [])
+    assert.deepEqual(untested([one, other], titles('XEP-0001 §2: it is done', 'XEP-0001 §2.1: more')), ['XEP-0001 §2: other'])
+    assert.deepEqual(untested([one], titles('as XEP-0001 §2 wants', 'XEP-0001 §21: else')), ['XEP-0001 §2: one'])
+  })
+
   test('a file is found in text and in drawings; a placeholder is none', () => {
     assert.deepEqual(filesIn('see `src/xep/NNNN-name.ts`, stream/stream.ts ──▶ xml/parser.ts, `test/tornet/` and `main.ts`.'),
       ['test/tornet/', 'stream/stream.ts', 'xml/parser.ts', 'main.ts'])
@@ -85,6 +100,15 @@ function titlesOf(tests: Pages): Map<string, RegExp[]> {
       const words = plain === undefined ? computed.split(/\$\{(?:[^{}]|\{[^{}]*\})*\}/) : [plain]
       return new RegExp(`^${words.map((word) => literally(word.replaceAll(/\\(.)/g, '$1').replaceAll('"', '\''))).join('.*')}$`)
     })]))
+}
+
+/** The demands that no title is left for; `titles` are sources of patterns. */
+function untested(clauses: readonly Clause[], titles: readonly string[]): string[] {
+  return clauses.flatMap(({ clause, text }, index) => {
+    const before = clauses.slice(0, index).filter((one) => one.clause === clause).length
+    const begins = new RegExp(`^\\^${literally(literally(clause))}(?![\\w.\\\\])`)
+    return titles.filter((title) => begins.test(title)).length > before ? [] : [`${clause}: ${text}`]
+  })
 }
 
 /** A pattern that matches exactly this text. */
