@@ -11,6 +11,7 @@ import { StreamError } from '../xmpp/stream-error.ts'
 const NS_CSI = 'urn:xmpp:csi:0'
 const NS_CHAT_STATES = 'http://jabber.org/protocol/chatstates'
 const NS_HINTS = 'urn:xmpp:hints'
+const NS_STANZA_ID = 'urn:xmpp:sid:0'
 const NS_PUBSUB_EVENT = 'http://jabber.org/protocol/pubsub#event'
 
 /** Of one session, as they would be written: with more it gets all of them at once. */
@@ -110,7 +111,7 @@ function topicOf(stanza: Element): string | undefined {
 function chatState(message: Element): boolean {
   const children = message.elements()
   return children.some(({ namespace }) => namespace === NS_CHAT_STATES)
-    && children.every(({ namespace, name }) => namespace === NS_CHAT_STATES || namespace === NS_HINTS || name === 'thread')
+    && children.every(({ namespace, name }) => namespace === NS_CHAT_STATES || namespace === NS_HINTS || namespace === NS_STANZA_ID || name === 'thread')
 }
 
 /** One item of a PEP node that was published or retracted (XEP-0163 §4.3). Items of a node may each be a thing of its own. */

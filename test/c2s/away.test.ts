@@ -110,7 +110,8 @@ describe('a session that is away', () => {
     await begin('unacknowledged_bytes = "10kB"')
     const { stream } = await arrive()
     await leave(stream)
-    const bytes = Buffer.byteLength(message(BALCONY, 'm100').replace('>', ` from='${ROMEO}/orchard'>`))
+    const id = `<stanza-id xmlns='urn:xmpp:sid:0' id='${'i'.repeat(22)}' by='${BALCONY.split('/')[0]}'/>` // XEP-0359
+    const bytes = Buffer.byteLength(message(BALCONY, 'm100').replace('>', ` from='${ROMEO}/orchard'>`) + id)
     const fit = Math.floor(10_240 / bytes)
     const ids = Array.from({ length: fit }, (_, index) => `m${100 + index}`)
     romeo.send(ids.map((id) => message(BALCONY, id)).join(''))
