@@ -20,13 +20,18 @@ export const COLORS = ['light', 'dark'] as const
 export interface BrowserOptions {
   /** The SOCKS port of a tor: the browser then asks no resolver of names, so onions can be visited. */
   readonly socksPort?: number
+  /** A name that is this machine. */
+  readonly here?: string
 }
 
 /** Debian's Chromium without a screen. */
-export async function openBrowser({ socksPort }: BrowserOptions = {}): Promise<Browser> {
+export async function openBrowser({ socksPort, here }: BrowserOptions = {}): Promise<Browser> {
   return chromium.launch({
     executablePath: '/usr/bin/chromium',
-    args: ['--no-sandbox', '--disable-gpu', '--disable-dev-shm-usage'], // root, without a screen, in a container
+    args: [
+      '--no-sandbox', '--disable-gpu', '--disable-dev-shm-usage', // root, without a screen, in a container
+      ...here === undefined ? [] : [`--host-resolver-rules=MAP ${here} 127.0.0.1`],
+    ],
     ...(socksPort === undefined ? {} : { proxy: { server: `socks5://127.0.0.1:${socksPort}` } }),
   })
 }

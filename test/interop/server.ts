@@ -180,7 +180,7 @@ export class ServerProcess {
 }
 
 /** A port that was free a moment ago: clients need to know it before the server runs again. */
-async function freePort(): Promise<number> {
+export async function freePort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1')
   await once(server, 'listening')
   const { port } = server.address() as AddressInfo // it listens on TCP
