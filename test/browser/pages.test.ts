@@ -9,7 +9,7 @@ describe('each page that everybody may see', () => {
   let ends: (() => unknown)[] = []
   before(async () => {
     site = await openSite({ after: (end) => { ends.push(end as () => unknown) } })
-    const said = await site.server.command('invite', 'create')
+    const said = await site.server.command(['invite', 'create'])
     invitation = /\/invite\/[A-Za-z0-9_-]+/.exec(said)?.[0] ?? assert.fail(said)
   })
   after(async () => {

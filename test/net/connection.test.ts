@@ -189,7 +189,7 @@ describe('TLS on a connection', () => {
     const weak = await Issued.root({ subject: 'CN=capulet.lit', authority: false, from: Date.now() - 1000, to: Date.now() + 86_400_000, rsaBits: 512 })
     const mine = { certificate: join(folder, 'weak.crt'), key: join(folder, 'weak.key') }
     writeFileSync(mine.certificate, weak.pem)
-    writeFileSync(mine.key, await weak.keyPem())
+    writeFileSync(mine.key, await weak.keyPem(), { mode: 0o600 })
     assert.throws(() => new TlsIdentity(mine, Date.now()), (error) => error instanceof CertificateError && /weak\.crt: TLS cannot be spoken/.test(error.message))
   })
 

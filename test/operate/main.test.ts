@@ -99,7 +99,7 @@ describe('the program', () => {
   test('and by the server while it runs; lines of stdin are told one by one, and 65 says that one was refused', async () => {
     const server = await serving()
     await server.saying(/\n  node \S*main\.js --config sotto\.toml account add NAME\n/)
-    const { code, stdout, stderr } = await sotto(['account', 'add'], 'romeo wherefore\nbad\ntybalt wherefore\n')
+    const { code, stdout, stderr } = await sotto(['account', 'add'], 'romeo violet mountain seldom borrows\nbad\ntybalt copper lantern rarely whispers\n')
     assert.equal(code, 65)
     assert.match(stdout, /^line 1: made romeo@\S+\nline 2: write: .*\nline 3: made tybalt@\S+\n$/)
     assert.equal(stderr, '1 line was not carried out\n')

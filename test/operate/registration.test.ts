@@ -9,7 +9,7 @@ import { Office, PASSWORD } from '../registration/office.ts'
 
 describe('the operator says who may make an account, at the command line', () => {
   let office: Office
-  before(async () => { office = await Office.open({ settings: '[[domains]]\nname = "capulet.lit"\n[[domains]]\nname = "onion"\n' }) })
+  before(async () => { office = await Office.open({ settings: '[[domains]]\nname = "capulet.lit"\nweb = "https://capulet.lit:5281"\n[[domains]]\nname = "onion"\n' }) })
   after(() => office.close())
 
   /** What is printed, line by line; the commands are carried out by the real house. */

@@ -39,7 +39,7 @@ export class Notary {
     const files = { certificate: join(this.#folder, `${domain}.crt`), key: join(this.#folder, `${domain}.key`) }
     const { cert, key } = await this.shown(domain)
     writeFileSync(files.certificate, cert)
-    writeFileSync(files.key, key)
+    writeFileSync(files.key, key, { mode: 0o600 })
     return new TlsIdentity(files, NOW)
   }
 
