@@ -88,8 +88,9 @@ export class ResumingClient {
     return this.#returning ??= this.#return().finally(() => { this.#returning = undefined })
   }
 
-  /** Ends the session as agreed. */
+  /** Ends the session as agreed, having told what it received: what is not acknowledged then is bounced (XEP-0198 §4). */
   async leave(): Promise<void> {
+    if (this.#state === 'there') this.#stream?.send(element(NS_SM, 'a', { h: String(this.#received) }))
     this.#state = 'over'
     for (const stream of this.#left) stream.cut()
     await this.#stream?.close()

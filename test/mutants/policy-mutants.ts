@@ -239,7 +239,7 @@ const QUESTIONS: readonly Mutant[] = [
   ),
   ...mutantsOf('src/policy/outstanding.ts', IQS,
     ['one answer for a question', 'entries.delete(name)\n    if (entries.size === 0)', 'if (entries.size === 0)'],
-    ['an answer within two minutes', 'return entry.expires > this.#clock.now() ? entry : undefined', 'return entry'],
+    ['an answer within two minutes', 'return entry.expires > this.#clock.elapsed() ? entry : undefined', 'return entry'],
     ['two minutes', 'ANSWER_MILLISECONDS = 120_000', 'ANSWER_MILLISECONDS = 120_001'],
     ['an answer by its id', 'return `${from}\\n${to}\\n${id}`', 'return `${from}\\n${to}`'],
     ['an answer from who was asked', 'return `${from}\\n${to}\\n${id}`', 'return `${from}\\n${id}`'],

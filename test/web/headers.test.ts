@@ -46,7 +46,9 @@ port = 0
       for (const name of ['date', 'server', 'x-powered-by', 'etag', 'last-modified', 'keep-alive', 'set-cookie', 'via']) {
         assert.ok(!answer.headers.has(name), `${path}: ${name}`)
       }
-      assert.doesNotMatch(answer.raw, /node|hono/i, path)
+      const [head = '', body = ''] = answer.raw.split('\r\n\r\n')
+      // Tokens and pictures are random letters, and may spell anything.
+      assert.doesNotMatch(head + body.replace(/[A-Za-z0-9+/=_-]{40,}/g, ''), /node|hono/i, path)
     }
   })
 
