@@ -81,6 +81,10 @@ domains = ["capulet.lit"]
 kind = "s2s-tls"
 port = 0
 domains = ["capulet.lit"]
+# What the policy says of pages is as it is configured; both have some.
+[[listeners]]
+kind = "https"
+port = 0
 [tor]
 torrc = "${join(folder, 'torrc')}"
 [s2s]
