@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 import type { TLSSocket } from 'node:tls'
+import type { StatusOutput } from '../../src/operate/server-status.ts'
 import { WebSocketClient } from '../clients/web-socket.ts'
 import { ask, exchange, reach, type Way } from './browser.ts'
 import { Serving } from './site.ts'
@@ -307,6 +308,7 @@ time_to_drain = "3s"
 
   test('limits.time_to_drain: a client that reads nothing, and asks for more and for pongs, is cut off', async () => {
     const client = await login('juliet', 'chamber', { ...onion, circuit: 79 })
+    assert.equal((await serving.scenario.command('status', {}) as StatusOutput).clients.onion, 1)
     client.socket.pause()
     const ping = `<iq xmlns='jabber:client' type='get' id='${'x'.repeat(900)}' to='capulet.lit'><ping xmlns='urn:xmpp:ping'/></iq>`
     const closed = new Promise((resolve) => { client.socket.once('close', resolve) })
@@ -318,16 +320,63 @@ time_to_drain = "3s"
       client.webSocket.send(ping, () => { setImmediate(ask) })
     }
     ask()
-    // The other end's reset is not seen while nothing is read; what is written after it is.
-    const nurse = await login('nurse', 'kitchen', { ...onion, circuit: 80 })
     const deadline = Date.now() + 20_000
-    for (;;) {
-      nurse.send(`<iq xmlns='jabber:client' type='get' id='v' to='juliet@capulet.lit/chamber'><ping xmlns='urn:xmpp:ping'/></iq>`)
-      const [answer] = await nurse.expect(/<iq [^]*id='v'[^]*|<iq [^]*type='error'[^]*/)
-      if (/service-unavailable/.test(answer) || isOver) break
+    while ((await serving.scenario.command('status', {}) as StatusOutput).clients.onion > 0) {
       assert.ok(Date.now() < deadline, 'it is still there')
+      await new Promise((resolve) => { setTimeout(resolve, 50) })
     }
+    isOver = true
     client.destroy()
+  })
+
+  test('XEP-0156 §2.2: by HTTPS there is an XRD, and it names where it was asked for, by wss: alone; pages of all origins may read it', async () => {
+    const xrd = await ask(https, '/.well-known/host-meta')
+    assert.equal(xrd.headers.get('content-type'), 'application/xrd+xml; charset=utf-8')
+    assert.match(xrd.body, new RegExp(`<XRD xmlns="http://docs\\.oasis-open\\.org/ns/xri/xrd-1\\.0"><Link rel="urn:xmpp:alt-connections:websocket" href="wss://${https.host}/xmpp-websocket"/></XRD>`))
+    const jrd = await ask({ ...https, host: 'capulet.lit' }, '/.well-known/host-meta.json')
+    assert.deepEqual(JSON.parse(jrd.body), { links: [{ rel: 'urn:xmpp:alt-connections:websocket', href: 'wss://capulet.lit:443/xmpp-websocket' }] })
+    for (const { headers } of [xrd, jrd]) assert.equal(headers.get('access-control-allow-origin'), '*')
+    assert.equal((await ask(https, '/')).headers.get('access-control-allow-origin'), undefined, 'and nothing else')
+  })
+
+  test('XEP-0156 §2.2: an onion has none, as it is neither fetched by HTTPS nor names it', async () => {
+    for (const path of ['/.well-known/host-meta', '/.well-known/host-meta.json']) {
+      const answer = await ask(onion, path)
+      assert.equal(answer.status, 404)
+      assert.equal(answer.headers.get('access-control-allow-origin'), undefined)
+    }
+  })
+
+  test('RFC 7395 §3.6: a WebSocket that breaks leaves its session to be resumed, by TCP through an onion, and then by WebSocket again', async () => {
+    const nurse = await login('nurse', 'kitchen')
+    const first = await login('juliet', 'orchard')
+    first.send(`<enable xmlns='urn:xmpp:sm:3' resume='true'/>`)
+    const [, id = ''] = await first.expect(/<enabled .*?id='([^']+)'/)
+    first.destroy()
+    const say = (id: string): void => { nurse.send(`<message xmlns='jabber:client' to='juliet@capulet.lit/orchard' type='chat' id='${id}'><body>?OTRv23?</body></message>`) }
+    say('m1')
+    const tcp = (await serving.scenario.rawOnion(0, 'c2s', 91)).open('capulet.lit')
+    await tcp.expect(/<\/stream:features>/)
+    tcp.send(`<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='PLAIN'>${Buffer.from(`\0juliet\0${PASSWORD}`).toString('base64')}</auth>`)
+    await tcp.expect(/<success[^>]*>/)
+    tcp.open('capulet.lit')
+    await tcp.expect(/<\/stream:features>/)
+    tcp.send(`<resume xmlns='urn:xmpp:sm:3' previd='${id}' h='0'/>`)
+    await tcp.expect(/<resumed /)
+    await tcp.expect(/<message [^>]*id='m1'/)
+    tcp.destroy()
+    say('m2')
+    const last = await connect({ ...onion, circuit: 92 })
+    last.openStream('capulet.lit')
+    await last.expect(/<stream:features/)
+    last.send(`<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='PLAIN'>${Buffer.from(`\0juliet\0${PASSWORD}`).toString('base64')}</auth>`)
+    await last.expect(/<success/)
+    last.openStream('capulet.lit')
+    await last.expect(/<stream:features/)
+    last.send(`<resume xmlns='urn:xmpp:sm:3' previd='${id}' h='1'/>`)
+    await last.expect(/^<resumed /)
+    assert.match((await last.expect(/^<message .*/))[0], /^<message xmlns='jabber:client' [^>]*id='m2'/)
+    last.destroy()
     nurse.destroy()
   })
 })
