@@ -380,3 +380,18 @@ time_to_drain = "3s"
     nurse.destroy()
   })
 })
+
+test('RFC 6120 §4.9.3.20: whoever is connected by WebSocket is told that the server goes down', async () => {
+  const serving = await Serving.start(`
+[[domains]]
+name = "capulet.lit"
+[[listeners]]
+kind = "https"
+port = 0
+`, { 'juliet@capulet.lit': PASSWORD })
+  const way = serving.https('capulet.lit')
+  const client = await (await WebSocketClient.open(await reach(way), way.host)).login('capulet.lit', 'juliet', PASSWORD, 'balcony')
+  await serving.stop()
+  assert.match((await client.rest()).join('\n'), /<system-shutdown [^]*<close [^>]*>$/)
+  assert.equal(client.code, 1000)
+})
