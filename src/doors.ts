@@ -26,6 +26,7 @@ import { SaslNegotiation } from './stream/sasl.ts'
 import { Sasl2Negotiation } from './stream/sasl2.ts'
 import { starttls } from './stream/starttls.ts'
 import type { Stream, StreamSettings } from './stream/stream.ts'
+import { StreamUpgrade } from './web/stream-upgrade.ts'
 import { Web } from './web/web.ts'
 import { NS_CLIENT } from './xmpp/namespaces.ts'
 import { StreamError } from './xmpp/stream-error.ts'
@@ -66,13 +67,14 @@ export async function buildDoors(house: House, runtime: string, federation: Fede
   const serving = (names: readonly string[]): ReadonlyMap<string, TlsIdentity> =>
     new Map([...identities].filter(([{ label }]) => names.includes(label)).map(([{ name }, identity]) => [name, identity]))
   const { accounts, credentials, attempts, accountLife } = house
+  const reception: Reception = (domains) => new Visitor(domains)
   const web = new Web({
     config, clock, log, office: house.registration, accounts: accountLife,
     passwords: attempts.map((ofSide) => new PasswordCheck(accounts, credentials, ofSide)), logState: () => house.logRaise.state,
+    upgrade: new StreamUpgrade(settings, admissions, reception),
   })
   const pagesOf = (names: readonly string[]): ReadonlyMap<ServedDomain, TlsIdentity> => (
     new Map([...identities].filter(([{ label }]) => names.includes(label))))
-  const reception: Reception = (domains) => new Visitor(domains)
   return {
     liveness, admissions, web,
     identities: new Map([...identities].map(([{ name }, identity]) => [name, identity])),

@@ -1,9 +1,10 @@
-import type { Implementation } from './routing/implementation.ts'
+import type { Clause, Implementation } from './routing/implementation.ts'
 
 /** What no extension implements, but the rooms below. */
 export interface Foundation extends Implementation {
   /** Where; each of these files cites it. */
   readonly files: readonly string[]
+  readonly clauses?: readonly Clause[]
 }
 
 /**
@@ -14,6 +15,28 @@ export const foundations: readonly Foundation[] = [
   {
     rfc: 6120, title: 'XMPP: Core', since: '0.1.0', status: 'partial', note: 'streams of clients and of servers',
     files: ['src/stream/stream.ts', 'src/stream/negotiation.ts', 'src/stream/initiation.ts', 'src/s2s/incoming.ts', 'src/s2s/outgoing-stream.ts', 'src/s2s/entrance.ts', 'src/s2s/refusals.ts', 'src/stream/sasl.ts', 'src/c2s/bind.ts', 'src/routing/router.ts'],
+  },
+  {
+    rfc: 7395, title: 'XMPP over WebSocket', since: '0.1.0', status: 'complete', note: 'by HTTPS, and by plain HTTP behind onions; no other endpoint is named',
+    files: ['src/stream/messages.ts', 'src/net/websocket.ts', 'src/web/stream-upgrade.ts', 'src/xml/message.ts'],
+    clauses: [
+      { clause: 'RFC 7395 §3.1', text: 'the answer to the handshake names the protocol xmpp' },
+      { clause: 'RFC 7395 §3.1', text: 'without it there is no connection' },
+      { clause: 'RFC 7395 §3.2', text: 'messages are of the text type' },
+      { clause: 'RFC 7395 §3.2', text: 'and of UTF-8' },
+      { clause: 'RFC 7395 §3.3.2', text: 'a header in another namespace ends the stream with invalid-namespace' },
+      { clause: 'RFC 7395 §3.3.2', text: 'headers are in the namespace of framed streams' },
+      { clause: 'RFC 7395 §3.3.3', text: 'a message is a document, with all its declarations' },
+      { clause: 'RFC 7395 §3.3.3', text: 'its first character is <' },
+      { clause: 'RFC 7395 §3.3.3', text: 'every element is in a message of its own' },
+      { clause: 'RFC 7395 §3.4', text: 'the first message is <open/>; it is answered with <open/>' },
+      { clause: 'RFC 7395 §3.5', text: 'an error is a whole element in a message' },
+      { clause: 'RFC 7395 §3.5', text: 'an error while the stream is opened comes after <open/>; then the connection is closed' },
+      { clause: 'RFC 7395 §3.6', text: 'who closes begins the closing handshake of WebSocket' },
+      { clause: 'RFC 7395 §3.7', text: 'at a restart new streams are opened, without <close/>' },
+      { clause: 'RFC 7395 §3.8', text: 'there are no whitespace keepalives' },
+      { clause: 'RFC 7395 §3.9', text: 'TLS is no stream feature' },
+    ],
   },
   {
     rfc: 7590, title: 'Use of TLS in XMPP', since: '0.1.0', status: 'partial', note: 'TLS 1.2 at the least; required on the clearnet',
@@ -56,6 +79,14 @@ export const foundations: readonly Foundation[] = [
   {
     rfc: 9525, title: 'Service Identity in TLS', since: '0.1.0', status: 'complete', note: 'dNSName and SRVName; never a common name',
     files: ['src/net/certificate-names.ts'],
+  },
+  {
+    xep: 156, title: 'Discovering Alternative XMPP Connection Methods', version: '1.4.0', since: '0.1.0', status: 'complete',
+    note: 'by HTTPS; onions have none, as it may name TLS alone', files: ['src/web/pages/host-meta.ts'],
+    clauses: [
+      { clause: 'XEP-0156 §2.2', text: 'fetched by HTTPS alone, it names addresses with wss: alone' },
+      { clause: 'XEP-0156 §2.2', text: 'there is an XRD' },
+    ],
   },
   {
     xep: 178, title: 'SASL EXTERNAL with Certificates', version: '1.2', since: '0.1.0', status: 'partial',

@@ -82,6 +82,8 @@ const name = z.string().transform((text, context) => {
   context.addIssue({ code: 'custom', message: named.problem, params: { form: `"${ONION}" or a DNS name` } })
   return z.NEVER
 })
+/** RFC 6454 §6.2, as browsers say it: in lower case, without a path. */
+const origins = z.array(z.string().regex(/^[a-z][a-z0-9+.-]*:\/\/[a-z0-9.:[\]-]+$/, 'no origin')).max(100).default([])
 
 /** Whom to write to about what (XEP-0157 §3). */
 export const CONTACT_KINDS = ['abuse', 'admin', 'feedback', 'sales', 'security', 'status', 'support'] as const
@@ -96,6 +98,7 @@ const domain = z.strictObject({
   policy: z.enum(POLICY_PROFILES).default('otr'),
   federation: z.enum(FEDERATION_POLICIES).optional(),
   web: z.string().default('').transform(webAddress),
+  origins,
   contacts,
 }).transform((given) => ({ ...given, onion_service: given.onion_service ?? given.name === ONION }))
 

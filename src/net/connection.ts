@@ -23,12 +23,54 @@ export type TlsProtocol = 'xmpp-client' | 'xmpp-server'
 const LONGEST_CHAIN = 10
 
 /**
- * A byte stream: TCP, a unix socket behind tor, and TLS on either.
+ * What carries a stream: its text to the peer, and the peer's to its owner.
  *
  * `peer` is the name that limits count by: the tor circuit, or the client's network. A loopback address is nobody's
  * name, so there `peer` is undefined and only the listener's own budget applies.
  */
-export class Connection {
+export interface Connection {
+  readonly peer: string | undefined
+  readonly onion: boolean
+  owner: ConnectionOwner | undefined
+  readonly protection: Protection
+  readonly closed: boolean
+  /** Bytes that the operating system has not taken yet. */
+  readonly unsent: number
+  /** False once the peer lags: `owner.drained` follows. */
+  write(text: string): boolean
+  pause(): void
+  resume(): void
+  /** Sends what is written and then ends our side. */
+  end(): void
+  /** Ends at once, in both directions. */
+  destroy(): void
+  /**
+   * Speaks TLS from here on, as server. Resolves with whether the handshake succeeded; where it fails the
+   * connection is destroyed. Time is the caller's to limit, and so are bytes that came before: after STARTTLS they
+   * would be plaintext injected before the handshake.
+   *
+   * `choose` gives the identity for the name in the client's hello (direct TLS); undefined refuses the name.
+   */
+  startTls(identity: TlsIdentity, choose?: (serverName: string) => TlsIdentity | undefined, protocol?: TlsProtocol): Promise<boolean>
+  /**
+   * Speaks TLS from here on, as the side that called; `name` is the domain that was called, in A-labels, said in the
+   * hello. Resolves as `startTls`. `identity` is shown to whoever asks for it; `protocol` is said where TLS begins with
+   * the first byte (XEP-0368 §3). What the other side shows is not judged here: see `peerChain`.
+   */
+  callTls(name: string, identity?: TlsIdentity, protocol?: TlsProtocol): Promise<boolean>
+  /** What SCRAM can bind to (RFC 9266, RFC 5929), by the type's name. */
+  channelBindings(): ReadonlyMap<string, Buffer>
+  /** What SCRAM may bind to though it is not advertised. */
+  unlistedBindings(): ReadonlyMap<string, Buffer>
+  /**
+   * The certificates that the peer showed, in DER, its own first and then its issuers as far as they came; none where
+   * it showed none. Nothing was verified but that the peer has the key of the first.
+   */
+  peerChain(): readonly Buffer[]
+}
+
+/** A byte stream: TCP, a unix socket behind tor, and TLS on either. */
+export class SocketConnection implements Connection {
   readonly peer: string | undefined
   readonly onion: boolean
   #socket: Socket
@@ -46,7 +88,11 @@ export class Connection {
     this.#listen(socket)
   }
 
-  set owner(owner: ConnectionOwner) {
+  get owner(): ConnectionOwner | undefined {
+    return this.#owner
+  }
+
+  set owner(owner: ConnectionOwner | undefined) {
     this.#owner = owner
   }
 
@@ -58,12 +104,10 @@ export class Connection {
     return this.#closed
   }
 
-  /** Bytes that the operating system has not taken yet. */
   get unsent(): number {
     return this.#socket.writableLength
   }
 
-  /** False once the peer lags: `owner.drained` follows. */
   write(text: string): boolean {
     return this.#closed ? false : this.#socket.write(text, 'utf8')
   }
@@ -76,23 +120,14 @@ export class Connection {
     if (!this.#closed) this.#socket.resume()
   }
 
-  /** Sends what is written and then ends our side. */
   end(): void {
     if (!this.#closed) this.#socket.end()
   }
 
-  /** Ends at once, in both directions. */
   destroy(): void {
     this.#socket.destroy()
   }
 
-  /**
-   * Speaks TLS from here on, as server. Resolves with whether the handshake succeeded; where it fails the
-   * connection is destroyed. Time is the caller's to limit, and so are bytes that came before: after STARTTLS they
-   * would be plaintext injected before the handshake.
-   *
-   * `choose` gives the identity for the name in the client's hello (direct TLS); undefined refuses the name.
-   */
   startTls(
     identity: TlsIdentity, choose?: (serverName: string) => TlsIdentity | undefined, protocol: TlsProtocol = 'xmpp-client',
   ): Promise<boolean> {
@@ -116,11 +151,6 @@ export class Connection {
     }), 'secure')
   }
 
-  /**
-   * Speaks TLS from here on, as the side that called; `name` is the domain that was called, in A-labels, said in the
-   * hello. Resolves as `startTls`. `identity` is shown to whoever asks for it; `protocol` is said where TLS begins with
-   * the first byte (XEP-0368 §3). What the other side shows is not judged here: see `peerChain`.
-   */
   callTls(name: string, identity?: TlsIdentity, protocol?: TlsProtocol): Promise<boolean> {
     return this.#shakeHands(connectTls({
       ...CALLING, socket: this.#release(), servername: name,
@@ -129,22 +159,17 @@ export class Connection {
     }), 'secureConnect')
   }
 
-  /**
-   * What SCRAM can bind to (RFC 9266, RFC 5929), by the type's name. tls-exporter for TLS 1.3 alone: with 1.2 it is
-   * sound only with the extended master secret, which Node does not tell of.
-   */
   channelBindings(): ReadonlyMap<string, Buffer> {
     const bindings = new Map<string, Buffer>()
     if (!(this.#socket instanceof TLSSocket) || this.#shown === undefined) return bindings
-    if (this.#socket.getProtocol() === 'TLSv1.3') {
-      bindings.set('tls-exporter', this.#socket.exportKeyingMaterial(32, 'EXPORTER-Channel-Binding', Buffer.alloc(0)))
-    }
+    const exported = exporterOf(this.#socket)
+    if (exported !== undefined) bindings.set('tls-exporter', exported)
     if (this.#shown.endPoint !== undefined) bindings.set('tls-server-end-point', this.#shown.endPoint)
     return bindings
   }
 
   /**
-   * What SCRAM may bind to though it is not advertised: tls-unique with TLS 1.3, the client's Finished message.
+   * tls-unique with TLS 1.3, the client's Finished message.
    *
    * DEVIATION: RFC 8446 appendix C.5 does not define tls-unique any more. COMPAT(slixmpp 1.8, 2026-11): it binds to
    * nothing else, and without it says "y", which RFC 5802 §6 makes us refuse. It binds no less than with TLS 1.2 and
@@ -157,10 +182,6 @@ export class Connection {
     return new Map(finished === undefined ? [] : [['tls-unique', finished]])
   }
 
-  /**
-   * The certificates that the peer showed, in DER, its own first and then its issuers as far as they came; none where
-   * it showed none. Nothing was verified but that the peer has the key of the first.
-   */
   peerChain(): readonly Buffer[] {
     if (!(this.#socket instanceof TLSSocket)) return []
     const chain: Buffer[] = []
@@ -211,4 +232,12 @@ export class Connection {
       this.#owner?.closed()
     })
   }
+}
+
+/**
+ * What tls-exporter binds to (RFC 9266 §2), for TLS 1.3 alone: with 1.2 it is sound only with the extended master secret,
+ * which Node does not tell of.
+ */
+export function exporterOf(socket: TLSSocket): Buffer | undefined {
+  return socket.getProtocol() === 'TLSv1.3' ? socket.exportKeyingMaterial(32, 'EXPORTER-Channel-Binding', Buffer.alloc(0)) : undefined
 }

@@ -1,7 +1,7 @@
 import { chmodSync, mkdirSync, rmSync } from 'node:fs'
 import { isIPv4, isIPv6, createServer, type Server, type Socket } from 'node:net'
 import { dirname } from 'node:path'
-import { Connection } from './connection.ts'
+import { SocketConnection, type Connection } from './connection.ts'
 
 /** Where connections come in: an address and port, or a unix socket that only tor connects to. */
 export type ListenAddress =
@@ -62,7 +62,7 @@ export class Listener {
 
 /** A connection that came by TCP, named by its network: IPv4/32 or IPv6/64; a loopback address names nobody. */
 export function networkConnection(socket: Socket): Connection {
-  return new Connection(socket, networkName(socket.remoteAddress), false)
+  return new SocketConnection(socket, networkName(socket.remoteAddress), false)
 }
 
 /** The name that limits count an address by, or undefined where the address is no name. */

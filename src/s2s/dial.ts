@@ -2,7 +2,7 @@ import { domainToASCII } from 'node:url'
 import type { Socket } from 'node:net'
 import type { Clock } from '../clock.ts'
 import type { Config } from '../config/schema.ts'
-import { Connection } from '../net/connection.ts'
+import { SocketConnection, type Connection } from '../net/connection.ts'
 import { dial, DialError } from '../net/dial.ts'
 import { SystemResolver, type Resolver } from '../net/resolver.ts'
 import { TcpResolver } from '../net/tcp-resolver.ts'
@@ -82,7 +82,7 @@ export class NetworkDial implements Dial {
   }
 
   async connect(route: Route, remote: string, identity: TlsIdentity | undefined, signal: AbortSignal): Promise<Connection> {
-    const connection = new Connection(await this.#socket(route, signal), undefined, route.via === 'tor' && isUnderOnion(route.host))
+    const connection = new SocketConnection(await this.#socket(route, signal), undefined, route.via === 'tor' && isUnderOnion(route.host))
     if (route.tls === 'starttls') return connection
     const abort = (): void => connection.destroy()
     signal.addEventListener('abort', abort)

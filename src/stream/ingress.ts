@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net'
-import { Connection } from '../net/connection.ts'
+import { SocketConnection, type Connection } from '../net/connection.ts'
 import { Listener, networkConnection, type ListenAddress } from '../net/listener.ts'
 import { awaitProxyLine } from '../net/proxied.ts'
 import type { TlsIdentity } from '../net/tls.ts'
@@ -65,8 +65,8 @@ export class Ingress {
   #accept(socket: Socket): void {
     if (this.#settings.kind === 'onion') {
       awaitProxyLine(socket, this.#stream.clock, OPENING_MILLISECONDS, ({ circuit, rest }) => (
-        this.#open(new Connection(socket, `circuit ${circuit}`, true), rest)))
-    } else if (this.#settings.kind === 'onion-unnamed') this.#open(new Connection(socket, undefined, true), undefined)
+        this.#open(new SocketConnection(socket, `circuit ${circuit}`, true), rest)))
+    } else if (this.#settings.kind === 'onion-unnamed') this.#open(new SocketConnection(socket, undefined, true), undefined)
     else if (this.#settings.kind.endsWith('-tls')) this.#startTls(networkConnection(socket))
     else this.#open(networkConnection(socket), undefined)
   }

@@ -4,15 +4,14 @@ import type { Log } from '../log.ts'
 import type { Connection, ConnectionOwner } from '../net/connection.ts'
 import type { TlsIdentity } from '../net/tls.ts'
 import type { Element } from '../xml/element.ts'
-import { StreamParser, type ParserOwner, type StreamHeader } from '../xml/parser.ts'
+import type { ParserOwner, StreamHeader } from '../xml/parser.ts'
 import { XmlError } from '../xml/xml-error.ts'
-import { serialize } from '../xml/serialize.ts'
 import { randomIdentifier } from '../xmpp/identifiers.ts'
 import type { Jid } from '../xmpp/jid.ts'
 import { StreamError } from '../xmpp/stream-error.ts'
-import { streamHeader, STREAM_END } from '../xmpp/stream-header.ts'
 import type { Place } from './admission.ts'
 import type { StreamFeature } from './feature.ts'
+import { DOCUMENTS, type Framing, type StreamReader } from './framing.ts'
 import { checkHeader } from './header-check.ts'
 import type { Liveness, Watched } from './liveness.ts'
 import { Initiation, type Call } from './initiation.ts'
@@ -53,6 +52,8 @@ export interface StreamSettings {
   readonly clock: Clock
   readonly log: Log
   readonly turn: WriteTurn
+  /** As documents where it is undefined. */
+  readonly framing?: Framing
   readonly liveness: Liveness
   /** Bytes per second that are read from a peer; as many as it sends where this is undefined. */
   readonly rate?: number
@@ -85,7 +86,8 @@ export class Stream implements ConnectionOwner, ParserOwner, Watched {
   loginBy: number
   /** The peer ended the stream as agreed (RFC 6120 §4.4). */
   endedByPeer = false
-  #parser: StreamParser
+  readonly #framing: Framing
+  #parser: StreamReader
   #negotiation: Negotiation<Stream> | Initiation | undefined
   readonly #call: Call | undefined
   readonly #rate: Rate | undefined
@@ -102,13 +104,14 @@ export class Stream implements ConnectionOwner, ParserOwner, Watched {
     this.loginBy = (this.heardAt = settings.liveness.now) + settings.limits.time_to_login
     this.#outbox = new Outbox(connection, settings.turn, settings.clock)
     this.#call = call
+    this.#framing = settings.framing ?? DOCUMENTS
     this.#rate = settings.rate === undefined ? undefined : new Rate(settings.rate, connection, settings.clock)
     this.#negotiation = call === undefined ? new Negotiation(this, settings.features)
       : new Initiation(this, call, (features) => {
         this.established(this.owner)
         this.owner.negotiated?.(features)
       })
-    this.#parser = new StreamParser(this, parserLimits(settings.limits, false))
+    this.#parser = this.#framing.reader(this, parserLimits(settings.limits, false))
     connection.owner = this
     settings.liveness.add(this)
     if (call !== undefined) this.#open(call.from)
@@ -129,7 +132,7 @@ export class Stream implements ConnectionOwner, ParserOwner, Watched {
 
   /** As it is written on this stream. */
   textOf(element: Element): string {
-    return serialize(element, this.settings.contentNamespace)
+    return this.#framing.element(element, this.settings.contentNamespace)
   }
 
   /** Sends what is serialized already. */
@@ -208,7 +211,7 @@ export class Stream implements ConnectionOwner, ParserOwner, Watched {
    */
   restart(): void {
     if (this.stopParsing() > 0) throw new StreamError('policy-violation', 'Bytes came before the stream was restarted.')
-    this.#parser = new StreamParser(this, parserLimits(this.settings.limits, this.account !== undefined || !this.negotiating))
+    this.#parser = this.#framing.reader(this, parserLimits(this.settings.limits, this.account !== undefined || !this.negotiating))
     if (this.#state !== 'open') return
     this.#state = 'waiting'
     if (this.#call !== undefined) this.#open(this.#call.from)
@@ -243,9 +246,7 @@ export class Stream implements ConnectionOwner, ParserOwner, Watched {
   }
 
   /** Ends the stream as agreed (RFC 6120 §4.4). */
-  end(): void {
-    this.#close(undefined)
-  }
+  end(): void { this.#close(undefined) }
 
   /** Ends the stream with an error; anything but an error of ours is a bug, logged, and shown as internal. */
   fail(error: unknown): void {
@@ -278,7 +279,7 @@ export class Stream implements ConnectionOwner, ParserOwner, Watched {
     const id = to === undefined ? randomIdentifier() : undefined
     this.id = id ?? ''
     this.#state = 'open'
-    this.sendText(streamHeader({ contentNamespace: this.settings.contentNamespace, from, to, id }))
+    this.sendText(this.#framing.header({ contentNamespace: this.settings.contentNamespace, from, to, id }))
   }
 
   #close(error: StreamError | undefined): void {
@@ -287,7 +288,7 @@ export class Stream implements ConnectionOwner, ParserOwner, Watched {
     // RFC 6120 §4.9.1.2: an error before our header needs the header first. It names no domain: none was agreed.
     if (this.#state === 'waiting') this.#open(this.domain === '' ? undefined : this.domain)
     const reason = error === undefined ? '' : this.textOf(error.toElement())
-    this.#outbox.put(lastWords + reason + STREAM_END, Number.POSITIVE_INFINITY)
+    this.#outbox.put(lastWords + reason + this.#framing.end, Number.POSITIVE_INFINITY)
     this.#outbox.flushLast()
     this.#state = 'closing'
     if (error !== undefined) this.settings.log.debug('stream.error', { condition: error.condition, id: this.id })

@@ -16,7 +16,8 @@ const FORM = /^application\/x-www-form-urlencoded *(?:; *charset="?utf-8"?)? *$/
 /**
  * Looks at what was asked before anything acts on it: which site is meant, and whether the request has the form of those
  * that our own pages lead to. Host names the domain by what was configured (RFC 9110 §7.4: 421 for any other); what else
- * is served is told to nobody. The path is put into `request.url`, without a query, which no page of ours has.
+ * is served is told to nobody. The path is put into `request.url`, without a query, which no page of ours has, and what names
+ * the site into `headers.host`, in lower case.
  */
 export function judge(request: IncomingMessage, sites: Sites, serverName: string | undefined): Site | RefusalStatus {
   const { method = '', url = '', rawHeaders, headers } = request
@@ -34,6 +35,7 @@ export function judge(request: IncomingMessage, sites: Sites, serverName: string
   const refusal = method === 'POST' ? ofBody(headers) : method === 'GET' || method === 'HEAD' ? ofNoBody(headers) : 405
   if (refusal !== undefined) return refusal
   request.url = path
+  headers.host = host?.toLowerCase()
   return site
 }
 

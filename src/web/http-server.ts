@@ -1,10 +1,10 @@
-import { createServer, STATUS_CODES, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import { createServer, ServerResponse, STATUS_CODES, type IncomingMessage, type Server } from 'node:http'
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import type { Clock, Timer } from '../clock.ts'
 import { judge, type RefusalStatus } from './gate.ts'
 import { setHeaders } from './headers.ts'
-import type { Sites, Visit } from './site.ts'
+import type { Site, Sites, Visit } from './site.ts'
 
 /** A connection that came in by one of our doors. */
 export interface Caller {
@@ -21,9 +21,18 @@ export interface HttpSettings {
   readonly torEnabled: boolean
   /** Answers a request that has the form of one of ours. */
   answer(request: IncomingMessage, response: ServerResponse, visit: Visit): void
-  /** Takes the connection over (RFC 9110 §7.8); without it the request is answered as any other. */
-  readonly upgrade?: ((request: IncomingMessage, socket: Duplex, head: Buffer, visit: Visit) => void) | undefined
+  readonly upgrade?: Upgrade | undefined
 }
+
+/** Takes connections over, to speak another protocol on them (RFC 9110 §7.8). */
+export interface Upgrade {
+  /** Where it is asked for; elsewhere a request that asks is answered as any other. */
+  readonly path: string
+  /** Undefined where the connection is taken; it counts no more among those of browsers. */
+  take(request: IncomingMessage, socket: Duplex, head: Buffer, visit: Visit): UpgradeRefusal | undefined
+}
+
+export type UpgradeRefusal = 400 | 403 | 405 | 426 | 503
 
 const LONGEST_HEADER = 8192
 /** From the connection, or the answer before, to the end of a request's header; then to the end of its body. */
@@ -104,16 +113,34 @@ export class HttpServer {
     // Said by us, so that Node does not say how long it waits.
     const isLast = !response.shouldKeepAlive || call.requests === REQUESTS_PER_CONNECTION || this.#isStopping
     response.setHeader('Connection', isLast ? 'close' : 'keep-alive')
-    this.#settings.answer(request, response, { site, peer: call.peer })
+    this.#settings.answer(request, response, visitOf(request, site, call))
   }
 
-  #upgrade(upgrade: NonNullable<HttpSettings['upgrade']>, request: IncomingMessage, socket: Duplex, head: Buffer): void {
+  #upgrade(upgrade: Upgrade, request: IncomingMessage, socket: Duplex, head: Buffer): void {
     const call = this.#calls.get(socket)
     if (call === undefined) return void socket.destroy()
     const site = judge(request, call.sites, call.serverName)
-    if (typeof site === 'number') return void socket.end(bareAnswer(site))
+    if (typeof site === 'number') return this.#decline(socket, site)
+    if (request.url !== upgrade.path) return this.#ignoreUpgrade(request)
+    const refusal = upgrade.take(request, socket, head, visitOf(request, site, call))
+    if (refusal !== undefined) return this.#decline(socket, refusal)
     call.deadline.cancel()
-    upgrade(request, socket, head, { site, peer: call.peer })
+    this.#calls.delete(socket)
+    call.left()
+  }
+
+  /** RFC 9110 §7.8: Upgrade "MAY" be ignored. Node reads no further on this connection, so it is the last request. */
+  #ignoreUpgrade(request: IncomingMessage): void {
+    const response = new ServerResponse(request)
+    response.shouldKeepAlive = false
+    response.assignSocket(request.socket)
+    response.once('finish', () => request.socket.end())
+    this.#received(request, response)
+  }
+
+  #decline(socket: Duplex, status: RefusalStatus | UpgradeRefusal): void {
+    socket.end(bareAnswer(status))
+    this.#settings.clock.after(1000, () => socket.destroy())
   }
 
   /** Says a number and no more, and ends the connection: what follows may be anything. */
@@ -125,8 +152,7 @@ export class HttpServer {
 
   #unreadable({ code }: NodeJS.ErrnoException, socket: Duplex): void {
     if (!socket.writable) return void socket.destroy()
-    socket.end(bareAnswer(code === 'HPE_HEADER_OVERFLOW' ? 431 : 400))
-    this.#settings.clock.after(1000, () => socket.destroy())
+    this.#decline(socket, code === 'HPE_HEADER_OVERFLOW' ? 431 : 400)
   }
 
   #allow(call: Call, socket: Duplex, milliseconds: number): void {
@@ -139,6 +165,13 @@ export class HttpServer {
   }
 }
 
+function visitOf(request: IncomingMessage, site: Site, { peer }: Caller): Visit {
+  return { site, peer, host: request.headers.host ?? site.domain.name }
+}
+
 function bareAnswer(status: number): string {
-  return `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? 'Error'}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`
+  // RFC 6455 §4.4: whoever asks for another version is told of ours.
+  const versions = status === 426 ? 'Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n' : ''
+  const connection = status === 426 ? 'close, Upgrade' : 'close' // RFC 9110 §7.8: Upgrade is named in Connection
+  return `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? 'Error'}\r\n${versions}Connection: ${connection}\r\nContent-Length: 0\r\n\r\n`
 }

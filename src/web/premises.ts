@@ -20,7 +20,6 @@ export interface WebSettings {
   /** Is it this account's password? Of each side. */
   readonly passwords: Sides<PasswordCheck>
   readonly logState: () => LogState
-  /** Takes over whatever asks for another protocol (RFC 9110 §7.8), and answers it; without it that is not looked at. */
   readonly upgrade?: HttpSettings['upgrade']
 }
 

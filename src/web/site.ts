@@ -15,6 +15,8 @@ export interface Visit {
   readonly site: Site
   /** The name that limits count by, as `Connection.peer`: a circuit or a network; undefined is nobody's. */
   readonly peer: string | undefined
+  /** By what name it was asked for, with the port if one was said. */
+  readonly host: string
 }
 
 /** The sites behind one door, by the names that a browser may ask for there. There are no others. */

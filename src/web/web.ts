@@ -11,6 +11,7 @@ import { HttpServer } from './http-server.ts'
 import type { PageEnvironment } from './page.ts'
 import { account } from './pages/account.ts'
 import { deletion } from './pages/deletion.ts'
+import { hostMeta } from './pages/host-meta.ts'
 import { invitation } from './pages/invitation.ts'
 import { password } from './pages/password.ts'
 import { policy } from './pages/policy.ts'
@@ -74,7 +75,7 @@ function pagesOf(settings: WebSettings): Hono<PageEnvironment> {
   const premises: Premises = { ...settings, tokens: new FormTokens(settings.clock), texts: new Texts(settings.config.web.pages, settings.log) }
   const site = new Hono<PageEnvironment>()
   site.get('/style.css', (context) => context.body(STYLE, 200, { 'Content-Type': 'text/css; charset=utf-8', 'Cache-Control': 'public, max-age=300' }))
-  for (const add of [welcome, registration, invitation, rules, policy, signIn, account, password, deletion]) add(site, premises)
+  for (const add of [welcome, registration, invitation, rules, policy, signIn, account, password, deletion, hostMeta]) add(site, premises)
   site.notFound((context) => problem(context, 404))
   site.onError((error, context) => {
     settings.log.error('web.failed', {}, error)

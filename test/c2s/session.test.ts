@@ -6,7 +6,7 @@ import { Copies } from '../../src/c2s/copies.ts'
 import { FormerSessions } from '../../src/c2s/former-sessions.ts'
 import { ClientSession } from '../../src/c2s/session.ts'
 import { configSchema, type Limits } from '../../src/config/schema.ts'
-import { Connection } from '../../src/net/connection.ts'
+import { SocketConnection } from '../../src/net/connection.ts'
 import { Admission } from '../../src/stream/admission.ts'
 import { Liveness } from '../../src/stream/liveness.ts'
 import { WriteTurn } from '../../src/stream/outbox.ts'
@@ -117,7 +117,7 @@ describe('a session whose client reads nothing', () => {
     const place = new Admission(limits).enter(undefined)
     assert.ok(place !== undefined)
     const visitor: StreamOwner = { opened: () => ({ domain: 'capulet.lit', identity: undefined }), received: () => {}, idle: () => {}, closed: () => {} }
-    const stream = new Stream(new Connection(socket, undefined, false), {
+    const stream = new Stream(new SocketConnection(socket, undefined, false), {
       contentNamespace: NS_CLIENT, features: [], limits, clock: house.clock, liveness, log: house.log, turn: new WriteTurn(),
     }, place, visitor)
     client.write(HEADER)

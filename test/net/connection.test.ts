@@ -7,7 +7,7 @@ import { once } from 'node:events'
 import { after, before, describe, test } from 'node:test'
 import { connect as connectTls, type ConnectionOptions, type TLSSocket } from 'node:tls'
 import { createHash, X509Certificate } from 'node:crypto'
-import { Connection, type ConnectionOwner } from '../../src/net/connection.ts'
+import { type Connection, type ConnectionOwner, SocketConnection } from '../../src/net/connection.ts'
 import { networkName } from '../../src/net/listener.ts'
 import { CertificateError, selfSignedFiles, TlsIdentity, type CertificateFiles } from '../../src/net/tls.ts'
 import { Issued } from './authority.ts'
@@ -25,7 +25,7 @@ describe('TLS on a connection', () => {
     files = await selfSignedFiles(folder, 'capulet', 'capulet.lit', Date.now())
     identity = new TlsIdentity(files, Date.now())
     server = createServer({ allowHalfOpen: true }, (socket) => { // as listeners do
-      const connection = new Connection(socket, undefined, false)
+      const connection = new SocketConnection(socket, undefined, false)
       secured = connection.startTls(identity, (name) => name === 'capulet.lit' ? identity : undefined)
       accept(connection)
     })

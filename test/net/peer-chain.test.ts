@@ -9,7 +9,7 @@ import { connect as connectTls, type ConnectionOptions } from 'node:tls'
 import { X509Certificate } from 'node:crypto'
 import { Authorities } from '../../src/net/authorities.ts'
 import { judge } from '../../src/net/certificate-judge.ts'
-import { Connection } from '../../src/net/connection.ts'
+import { SocketConnection } from '../../src/net/connection.ts'
 import { selfSignedFiles, TlsIdentity } from '../../src/net/tls.ts'
 import { dns, Issued, NOW, SERVER_AUTH } from './authority.ts'
 
@@ -29,7 +29,7 @@ describe('what a server that calls shows of itself', () => {
     const accepted = once(server, 'connection')
     const plain = connect((server.address() as AddressInfo).port, '127.0.0.1')
     const [socket] = await accepted as [ReturnType<typeof connect>]
-    const connection = new Connection(socket, undefined, false)
+    const connection = new SocketConnection(socket, undefined, false)
     const secured = connection.startTls(identity, undefined, 'xmpp-server')
     const peer = connectTls({ socket: plain, rejectUnauthorized: false, ...options })
     try {

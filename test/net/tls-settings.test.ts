@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { connect as connectTls, type ConnectionOptions, type TLSSocket } from 'node:tls'
-import { Connection } from '../../src/net/connection.ts'
+import { SocketConnection } from '../../src/net/connection.ts'
 import { TLS_SETTINGS } from '../../src/net/tls-settings.ts'
 import { selfSignedFiles, TlsIdentity } from '../../src/net/tls.ts'
 
@@ -24,7 +24,7 @@ describe('what is negotiated in TLS', () => {
   before(async () => {
     folder = mkdtempSync(join(tmpdir(), 'sotto-negotiated-'))
     const identity = new TlsIdentity(await selfSignedFiles(folder, 'capulet', 'capulet.lit', Date.now()), Date.now())
-    server = createServer({ allowHalfOpen: true }, (socket) => { secured = new Connection(socket, undefined, false).startTls(identity) })
+    server = createServer({ allowHalfOpen: true }, (socket) => { secured = new SocketConnection(socket, undefined, false).startTls(identity) })
     server.listen(0, '127.0.0.1')
     await once(server, 'listening')
   })

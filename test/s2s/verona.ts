@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import type { ConnectionOptions, TLSSocketOptions } from 'node:tls'
 import type { Clock } from '../../src/clock.ts'
 import type { Config } from '../../src/config/schema.ts'
-import { Connection } from '../../src/net/connection.ts'
+import { SocketConnection, type Connection } from '../../src/net/connection.ts'
 import { selfSignedFiles, TlsIdentity } from '../../src/net/tls.ts'
 import type { Route } from '../../src/s2s/destination.ts'
 import { SERVER_PORT, Unreachable, type Dial } from '../../src/s2s/dial.ts'
@@ -50,7 +50,7 @@ export class Network implements Dial {
       socket.once('connect', resolve)
       socket.once('error', () => reject(new Unreachable(remote !== 'nowhere.lit')))
     })
-    return new Connection(socket, undefined, proof === 'onion')
+    return new SocketConnection(socket, undefined, proof === 'onion')
   }
 
   remove(): void {

@@ -4,7 +4,7 @@ import { connect, createServer, type AddressInfo, type Server, type Socket } fro
 import { after, before, beforeEach, describe, test } from 'node:test'
 import { configSchema } from '../../src/config/schema.ts'
 import { createLog } from '../../src/log.ts'
-import { Connection } from '../../src/net/connection.ts'
+import { SocketConnection } from '../../src/net/connection.ts'
 import { Admission } from '../../src/stream/admission.ts'
 import { Liveness } from '../../src/stream/liveness.ts'
 import { WriteTurn } from '../../src/stream/outbox.ts'
@@ -137,7 +137,7 @@ describe('the deadlines of a stream', () => {
     const owner = new TestOwner()
     const place = new Admission(limits).enter(undefined)
     assert.ok(place !== undefined)
-    const stream = new Stream(new Connection(socket, undefined, false), {
+    const stream = new Stream(new SocketConnection(socket, undefined, false), {
       contentNamespace: NS_CLIENT, features: [], limits, clock, liveness,
       log: createLog({ level: 'silent', roster: false }), turn: new WriteTurn(),
     }, place, owner)

@@ -13,7 +13,7 @@ describe('the token in a form', () => {
   assert.ok(config)
   const site = (name: string, kind: Site['kind'] = 'onion'): Site => (
     { kind, domain: { name, label: name, onionAddress: undefined, config }, identity: {} as TlsIdentity }) // it is not looked at
-  const visit: Visit = { site: site('capulet.lit'), peer: 'circuit 31' }
+  const visit: Visit = { site: site('capulet.lit'), peer: 'circuit 31', host: 'capulet.lit' }
 
   test('holds for its purpose, its site, its visitor and what it is bound to, and for nothing else', () => {
     const token = tokens.issue('register', visit, 'x')

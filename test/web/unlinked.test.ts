@@ -3,7 +3,8 @@ import { after, before, describe, test } from 'node:test'
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { ask, type Answer, type Way } from './browser.ts'
+import { WebSocketClient } from '../clients/web-socket.ts'
+import { ask, reach, type Answer, type Way } from './browser.ts'
 import { Serving } from './site.ts'
 
 const PASSWORD = 'parting is such sweet sorrow'
@@ -23,6 +24,7 @@ describe('the pages of capulet.lit and of an onion that nobody may link to it', 
     serving = await Serving.start(`
 [[domains]]
 name = "capulet.lit"
+origins = ["https://chat.verona.lit"]
 registration = "open"
 [[domains]]
 name = "onion"
@@ -82,5 +84,25 @@ pages = "${folder}"
     assert.equal(await make(https), 200)
     assert.equal(await make(onion), 200)
     assert.equal(await make(https), 422)
+  })
+
+  test('by WebSocket the domain of the other is refused as any is, and who may connect to the one may not to the other', async () => {
+    for (const [way, own, foreign] of [[onion, onion.host, 'capulet.lit'], [https, 'capulet.lit', onion.host]] as const) {
+      const refusal = async (domain: string): Promise<string> => {
+        const client = await WebSocketClient.open(await reach(way), way.host)
+        return (await client.openStream(domain).rest()).join('\n').replace(/ id='[^']*'/, '')
+      }
+      assert.equal(await refusal(foreign), await refusal('verona.lit'))
+      assert.match(await refusal(foreign), /<host-unknown /)
+      const client = await WebSocketClient.open(await reach(way), way.host)
+      await client.login(own, 'juliet', PASSWORD, 'balcony')
+      assert.ok(!client.heard.some((message) => message.includes(foreign)))
+      client.destroy()
+    }
+    const with_ = async (way: Way, origin: string): Promise<WebSocketClient> => WebSocketClient.open(await reach(way), way.host, origin)
+    ;(await with_(https, 'https://chat.verona.lit')).destroy()
+    await assert.rejects(with_(onion, 'https://chat.verona.lit'), /403/)
+    await assert.rejects(with_(onion, `https://${https.host}`), /403/)
+    await assert.rejects(with_(https, `http://${onion.host}`), /403/)
   })
 })
