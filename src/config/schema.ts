@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { LOG_LEVELS } from '../log.ts'
+import { component, withDomains } from './components.ts'
 import { copy } from './copies.ts'
 import { domainName, ONION } from './domain-name.ts'
 import { FEDERATION_POLICIES, onionMap, resolvers, unverified, type FederationPolicy } from './federation.ts'
@@ -118,6 +119,7 @@ const file = z.strictObject({
   }).prefault({}),
   log: z.strictObject({ level: z.enum(LOG_LEVELS).default('error'), roster: z.boolean().default(false) }).prefault({}),
   domains: z.array(domain).min(1).max(64).prefault([{ name: 'onion' }]),
+  components: z.array(component).max(16).default([]),
   listeners: z.array(listener).max(64).prefault([{ kind: 'c2s', address: '127.0.0.1', port: 5222 }]),
   policy: z.strictObject({
     otr_versions: z.array(z.enum(OTR_VERSIONS)).min(1).default(['2', '3'])
@@ -127,6 +129,8 @@ const file = z.strictObject({
   registration: z.strictObject({
     reserved_names: z.array(z.string().regex(ACCOUNT_NAME, 'no name of an account')).max(1000).default([]),
     password_score: count(3, 0, 4),
+    users_invite: z.boolean().default(false),
+    invitations_per_account: count(5, 1, 1000),
     challenge_time: duration('10m'),
     window: duration('1h'),
     accounts_per_peer: count(5),
@@ -234,11 +238,12 @@ const file = z.strictObject({
 export const configSchema = file.transform((given) => {
   const standard = domainsByDefault(given.domains.map((served) => served.name))
   const listeners = given.listeners.map((one) => ({ ...one, domains: one.domains ?? standard }))
+  const components = given.components.map((one) => withDomains(one, standard))
   const open = new Set(listeners.filter(({ address }) => !isLoopback(address)).flatMap((one) => one.domains))
   const domains = given.domains.map((one) => ({ ...one, federation: one.federation ?? federationByDefault(one, open.has(one.name)) }))
   // Whoever is reached through Tor does not want to be found by where the copies come from.
   const copies = given.backup.copies.map((one) => ({ ...one, tor: one.tor ?? given.tor.enabled }))
-  return { ...given, domains, listeners, backup: { ...given.backup, copies } }
+  return { ...given, domains, listeners, components, backup: { ...given.backup, copies } }
 })
 
 /** Whoever is reached at an onion address alone does not show the address of the machine by calling others, either. */
@@ -246,9 +251,7 @@ function federationByDefault(served: z.infer<typeof domain>, open: boolean): Fed
   return served.name === ONION || (served.onion_service && !open) ? 'tor' : 'direct'
 }
 
-function isLoopback(address: string): boolean {
-  return address === '::1' || address.startsWith('127.')
-}
+const isLoopback = (address: string): boolean => address === '::1' || address.startsWith('127.')
 
 /**
  * What a listener serves that does not say: all DNS names, or the onion where there is none. So nobody who adds a

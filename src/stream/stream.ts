@@ -12,7 +12,7 @@ import type { Jid } from '../xmpp/jid.ts'
 import { StreamError } from '../xmpp/stream-error.ts'
 import { streamHeader, STREAM_END } from '../xmpp/stream-header.ts'
 import type { Place } from './admission.ts'
-import type { StreamFeature } from './feature.ts'
+import type { Negotiating, StreamFeature } from './feature.ts'
 import { checkHeader } from './header-check.ts'
 import type { Liveness, Watched } from './liveness.ts'
 import { Initiation, type Call } from './initiation.ts'
@@ -25,6 +25,8 @@ import { Rate } from './rate.ts'
 export interface StreamOwner {
   /** The peer opened (or restarted) the stream: which of our domains is it for? @throws StreamError host-unknown */
   opened(stream: Stream, header: StreamHeader): OpenedDomain
+  /** Instead of stream features, where there are none. */
+  negotiation?(stream: Stream): Negotiating
   /** A top-level element, once nothing is left to negotiate. @throws StreamError */
   received(element: Element): void
   /** On a stream that we initiated: it is secured, and nothing is left to negotiate but who we are, by these features. */
@@ -86,7 +88,7 @@ export class Stream implements ConnectionOwner, ParserOwner, Watched {
   /** The peer ended the stream as agreed (RFC 6120 §4.4). */
   endedByPeer = false
   #parser: StreamParser
-  #negotiation: Negotiation<Stream> | Initiation | undefined
+  #negotiation: Negotiating | undefined
   readonly #call: Call | undefined
   readonly #rate: Rate | undefined
   readonly #outbox: Outbox
@@ -103,7 +105,7 @@ export class Stream implements ConnectionOwner, ParserOwner, Watched {
     this.#outbox = new Outbox(connection, settings.turn, settings.clock)
     this.#call = call
     this.#rate = settings.rate === undefined ? undefined : new Rate(settings.rate, connection, settings.clock)
-    this.#negotiation = call === undefined ? new Negotiation(this, settings.features)
+    this.#negotiation = call === undefined ? owner.negotiation?.(this) ?? new Negotiation(this, settings.features)
       : new Initiation(this, call, (features) => {
         this.established(this.owner)
         this.owner.negotiated?.(features)
@@ -119,9 +121,7 @@ export class Stream implements ConnectionOwner, ParserOwner, Watched {
     return this.connection.protection !== 'none'
   }
 
-  get open(): boolean {
-    return this.#state === 'open'
-  }
+  get open(): boolean { return this.#state === 'open' }
 
   send(element: Element): void {
     if (this.#state === 'open') this.sendText(this.textOf(element))
