@@ -15,7 +15,7 @@ import { fastAuthentication } from './c2s/fast.ts'
 import type { Clock } from './clock.ts'
 import { makeMemoryDirectory } from './config/runtime-directory.ts'
 import type { Config } from './config/schema.ts'
-import { extensions, registrationExtensions } from './extensions.ts'
+import { administrationExtensions, extensions, registrationExtensions } from './extensions.ts'
 import type { LeveledLog, Log } from './log.ts'
 import { accountCommands } from './operate/account.ts'
 import { domainCommands } from './operate/domain.ts'
@@ -127,6 +127,7 @@ async function furnish(
   const logRaise = new LogRaise(log)
   const own = [
     legacySession, registration.extension, ...registrationExtensions({ office: registration, life: accountLife, domains, clock }),
+    ...administrationExtensions({ office: registration, accounts, life: accountLife }),
     accountCommands(accounts, accountLife, registration), registrationCommands(registration), inviteCommands(registration),
     domainCommands(remoteDomains), logRaise.extension,
   ]

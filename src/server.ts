@@ -3,6 +3,7 @@ import type { Surroundings } from './auth/passphrase.ts'
 import { Backups } from './backup/backups.ts'
 import { backupCommands } from './backup/commands.ts'
 import { systemClock, type Clock } from './clock.ts'
+import { Components } from './component/components.ts'
 import { makeRuntimeDirectory } from './config/runtime-directory.ts'
 import type { Config } from './config/schema.ts'
 import { buildDoors, closeDoors, onionDomains, onionSocket, openDoors, SHUTDOWN_MILLISECONDS, type Doors } from './doors.ts'
@@ -59,8 +60,9 @@ export async function startServer(config: Config, announcer: Announcer, options:
     identityOf: (local) => isUnderOnion(local) ? undefined : built.doors?.identities.get(local),
     mayConnect: (domain) => built.house?.remoteDomains.mayConnect(domain) ?? false,
   })
+  const components = new Components({ config, runtime, clock, log })
   const house = built.house = await openHouse(config, clock, log, [
-    onionCommands(() => built.tor?.status), federation.extension, backupCommands(() => built.backups), statusCommand(() => state(built, federation)),
+    onionCommands(() => built.tor?.status), federation.extension, components.extension, backupCommands(() => built.backups), statusCommand(() => state(built, federation)),
     rotation(config, built),
   ], surroundings)
   house.remoteDomains.onChange = () => federation.recheck()
@@ -77,6 +79,7 @@ export async function startServer(config: Config, announcer: Announcer, options:
       doors.certificates,
       tor,
       federation,
+      components,
       { name: 'listeners', start: () => openDoors(doors, config, announcer, lenient), stop: () => closeDoors(doors, house) },
       new ControlSocket(controlPath(config), [...house.installation.tables.commands.values()], log),
       { name: 'ready', start: () => announcer.serving(served(house, doors)) },

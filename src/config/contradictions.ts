@@ -1,4 +1,5 @@
 import { isIP, isIPv4, SocketAddress } from 'node:net'
+import { componentComplaints } from './components.ts'
 import type { Complaint } from './config-error.ts'
 import { copiesComplaints } from './copies.ts'
 import { ONION } from './domain-name.ts'
@@ -7,7 +8,7 @@ import type { Config, ListenerConfig } from './schema.ts'
 
 /** What is wrong between values that are each right by themselves, and with the files that they name. */
 export function contradictions(config: Config, now: number): Complaint[] {
-  return [...ofOperators(config), ...ofDomains(config, now), ...ofListeners(config), ...ofKeys(config), ...ofTor(config), ...ofServers(config), ...copiesComplaints(config), ...ofLimits(config)]
+  return [...ofOperators(config), ...ofDomains(config, now), ...ofListeners(config), ...ofKeys(config), ...ofTor(config), ...ofServers(config), ...componentComplaints(config), ...copiesComplaints(config), ...ofLimits(config)]
 }
 
 function ofOperators({ operators, domains }: Config): Complaint[] {

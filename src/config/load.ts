@@ -99,6 +99,7 @@ function withPaths(given: Config, base: string): Config {
     keys: { ...keys, file: absolute(keys.file) || keyByDefault, passphrase_file: absolute(keys.passphrase_file) },
     domains: given.domains.map((domain) => (
       { ...domain, certificate: absolute(domain.certificate), key: absolute(domain.key) })),
+    components: given.components.map((component) => ({ ...component, secret_file: absolute(component.secret_file) })),
     web: { ...given.web, pages: absolute(given.web.pages) },
     metrics: { listen: given.metrics.listen !== undefined && 'path' in given.metrics.listen ? { path: absolute(given.metrics.listen.path) } : given.metrics.listen },
     backup: {

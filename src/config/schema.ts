@@ -1,38 +1,10 @@
 import { z } from 'zod'
 import { LOG_LEVELS } from '../log.ts'
+import { component, withDomains } from './components.ts'
 import { copy } from './copies.ts'
 import { domainName, ONION } from './domain-name.ts'
 import { FEDERATION_POLICIES, onionMap, resolvers, unverified, type FederationPolicy } from './federation.ts'
-
-type Units = Readonly<Record<string, number>>
-const TIMES: Units = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 }
-const SIZES: Units = { B: 1, kB: 1024, MB: 1024 * 1024 }
-
-/** Milliseconds; a timer of Node ends at 2^31, and one that is set for longer ends at once. */
-const LONGEST_TIME = 24 * 86_400_000
-
-/** A time with its unit, as text: "500ms", "30s", "5m". Parsed to milliseconds. */
-const duration = (standard: string) =>
-  quantity(standard, TIMES, 'a time with its unit ("500ms", "30s", "5m", "1h", "7d")', 1, LONGEST_TIME)
-
-/** A number of bytes with its unit, as text: "8kB", "1MB". Parsed to bytes; kB are 1024 bytes. */
-const size = (standard: string, least = '1B') =>
-  quantity(standard, SIZES, `a size with its unit ("512B", "8kB"), ${least} or more`, valueOf(least, SIZES), 2 ** 40)
-
-function quantity(standard: string, units: Units, form: string, least: number, most: number) {
-  return z.string().default(standard).transform((text, context) => {
-    const value = valueOf(text, units)
-    if (value >= least && value <= most) return value
-    const message = Number.isNaN(value) ? 'without a number or unit' : value < least ? 'too little' : 'too much'
-    context.addIssue({ code: 'custom', message, params: { form } })
-    return z.NEVER
-  })
-}
-
-function valueOf(text: string, units: Units): number {
-  const [, number = '', unit = ''] = /^(\d{1,9})([a-zA-Z]{1,2})$/.exec(text) ?? []
-  return Number(number) * ((Object.hasOwn(units, unit) ? units[unit] : undefined) ?? Number.NaN)
-}
+import { duration, size } from './quantities.ts'
 
 const count = (standard: number, least = 1, most = 1_000_000) => z.int().min(least).max(most).default(standard)
 const port = z.int().min(0).max(65_535)
@@ -121,6 +93,7 @@ const file = z.strictObject({
   }).prefault({}),
   log: z.strictObject({ level: z.enum(LOG_LEVELS).default('error'), roster: z.boolean().default(false) }).prefault({}),
   domains: z.array(domain).min(1).max(64).prefault([{ name: 'onion' }]),
+  components: z.array(component).max(16).default([]),
   listeners: z.array(listener).max(64).prefault([{ kind: 'c2s', address: '127.0.0.1', port: 5222 }]),
   policy: z.strictObject({
     otr_versions: z.array(z.enum(OTR_VERSIONS)).min(1).default(['2', '3'])
@@ -130,6 +103,8 @@ const file = z.strictObject({
   registration: z.strictObject({
     reserved_names: z.array(z.string().regex(ACCOUNT_NAME, 'no name of an account')).max(1000).default([]),
     password_score: count(3, 0, 4),
+    users_invite: z.boolean().default(false),
+    invitations_per_account: count(5, 1, 1000),
     challenge_time: duration('10m'),
     window: duration('1h'),
     accounts_per_peer: count(5),
@@ -237,11 +212,12 @@ const file = z.strictObject({
 export const configSchema = file.transform((given) => {
   const standard = domainsByDefault(given.domains.map((served) => served.name))
   const listeners = given.listeners.map((one) => ({ ...one, domains: one.domains ?? standard }))
+  const components = given.components.map((one) => withDomains(one, standard))
   const open = new Set(listeners.filter(({ address }) => !isLoopback(address)).flatMap((one) => one.domains))
   const domains = given.domains.map((one) => ({ ...one, federation: one.federation ?? federationByDefault(one, open.has(one.name)) }))
   // Whoever is reached through Tor does not want to be found by where the copies come from.
   const copies = given.backup.copies.map((one) => ({ ...one, tor: one.tor ?? given.tor.enabled }))
-  return { ...given, domains, listeners, backup: { ...given.backup, copies } }
+  return { ...given, domains, listeners, components, backup: { ...given.backup, copies } }
 })
 
 /** Whoever is reached at an onion address alone does not show the address of the machine by calling others, either. */
@@ -249,9 +225,7 @@ function federationByDefault(served: z.infer<typeof domain>, open: boolean): Fed
   return served.name === ONION || (served.onion_service && !open) ? 'tor' : 'direct'
 }
 
-function isLoopback(address: string): boolean {
-  return address === '::1' || address.startsWith('127.')
-}
+const isLoopback = (address: string): boolean => address === '::1' || address.startsWith('127.')
 
 /**
  * What a listener serves that does not say: all DNS names, or the onion where there is none. So nobody who adds a

@@ -81,5 +81,5 @@ function judgePresence(host: Host, refusals: Refusals, envelope: Envelope): Verd
  * for an account (RFC 6121 §4.2.2) that has a subscription to the sender's presence.
  */
 function isBroadcast({ audience }: Host, { origin, directed, from, to }: Envelope): boolean {
-  return !directed || (origin === 'remote' && to.isBare && to.local !== '' && audience.follows(to, from.bare))
+  return !directed || ((origin === 'remote' || origin === 'component') && to.isBare && to.local !== '' && audience.follows(to, from.bare))
 }

@@ -1,5 +1,6 @@
 import { createHash, randomInt } from 'node:crypto'
 import type { Clock } from '../clock.ts'
+import { ONION } from '../config/domain-name.ts'
 import type { ServedDomain } from '../routing/domains.ts'
 import type { Database } from '../store/database.ts'
 import { Jid } from '../xmpp/jid.ts'
@@ -33,7 +34,10 @@ export interface ListedInvitation extends Invitation {
   readonly created: string
 }
 
-/** So many are kept at a time, of all domains. */
+/**
+ * So many are kept at a time: of the onion, and of all domains with DNS names, or one side would find the other out by the
+ * room that it takes. Accounts are given half of it, so that the operator always finds some.
+ */
 export const MOST_INVITATIONS = 10_000
 
 const ID_DIGITS = 10
@@ -68,8 +72,9 @@ export class Invitations {
     const now = this.#clock.now()
     const made = await this.#database.write(() => {
       this.#forgetOld()
-      const { count } = this.#database.statement<{ count: number }>('SELECT count(*) AS count FROM invite').get() ?? { count: 0 }
-      if (count >= MOST_INVITATIONS) return false
+      const { count } = this.#database.statement<{ count: number }>('SELECT count(*) AS count FROM invite WHERE (domain = ?) = ?')
+        .get(ONION, domain.label === ONION ? 1 : 0) ?? { count: 0 }
+      if (count >= (inviter === undefined ? MOST_INVITATIONS : MOST_INVITATIONS / 2)) return false
       this.#database.statement(`
         INSERT INTO invite (token, domain, expires, name, shape, uses, inviter, created) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
       `).run(digest(token), domain.label, now + milliseconds, name ?? null, name === undefined ? null : skeleton(name), uses,

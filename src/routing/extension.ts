@@ -18,6 +18,7 @@ import type { Element } from '../xml/element.ts'
 import type { Identity } from '../xmpp/disco-info.ts'
 import type { Jid } from '../xmpp/jid.ts'
 import type { StanzaError } from '../xmpp/stanza-error.ts'
+import type { AdHocCommand } from './ad-hoc.ts'
 import type { Audience } from './audience.ts'
 import type { CommandProgress } from './command-progress.ts'
 import type { ServedDomain, ServedDomains } from './domains.ts'
@@ -85,6 +86,12 @@ export interface IqRoute {
   handle(iq: Iq): IqAnswer | Promise<IqAnswer>
 }
 
+/** Nodes of a served domain that somebody may ask for by service discovery (XEP-0030); undefined is: for whom asks there is none. */
+export interface DiscoNodes {
+  info(iq: Iq, node: string): Element | undefined
+  items(iq: Iq, node: string): Element | undefined
+}
+
 /** A top-level element that is neither a stanza nor part of negotiation (XEP-0360). */
 export interface NonzaRoute {
   readonly name: string
@@ -142,6 +149,12 @@ export interface Remote {
   send(envelope: Envelope): StanzaError | undefined
 }
 
+/** Delivers to domains that other programs on this machine answer for; component/ is it. */
+export interface Neighbors {
+  /** Undefined where that domain of ours has no such neighbor. */
+  of(local: string, domain: string): Remote | undefined
+}
+
 /** What an extension does, as `install` returns it. After boot nothing is added. */
 export interface Handlers {
   readonly iq?: readonly IqRoute[]
@@ -169,10 +182,14 @@ export interface Handlers {
   /** Besides those of the extension itself, which are the same in every house. */
   readonly streamFeatures?: NonNullable<Extension['streamFeatures']>
   readonly commands?: readonly CommandRoute[]
+  readonly adHoc?: readonly AdHocCommand[]
+  readonly discoNodes?: DiscoNodes
   readonly pages?: readonly PageRoute[]
   /** One extension of all delivers here, and one elsewhere. */
   readonly delivery?: Delivery
   readonly remote?: Remote
+  /** Asked before `remote` is. */
+  readonly neighbors?: Neighbors
 }
 
 /** What the house gives to an extension. */
@@ -198,6 +215,9 @@ export interface Host {
   readonly features: { readonly server: readonly string[]; readonly account: readonly string[] }
   /** Identities, too, besides what a server and an account are by themselves. */
   readonly identities: { readonly server: readonly Identity[]; readonly account: readonly Identity[] }
+  /** Of all extensions; complete once all are installed. */
+  readonly adHoc: ReadonlyMap<string, AdHocCommand>
+  readonly discoNodes: DiscoNodes
   /** Forms that all extensions declared for a served domain. */
   forms(domain: ServedDomain): readonly Element[]
   /** What several extensions share, of a hall below them: one for the whole house, made for the first who asks. */

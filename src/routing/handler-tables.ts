@@ -3,9 +3,10 @@ import type { Log } from '../log.ts'
 import type { InlineFeature } from '../stream/inline.ts'
 import type { Element } from '../xml/element.ts'
 import type { Jid } from '../xmpp/jid.ts'
+import type { AdHocCommand } from './ad-hoc.ts'
 import type { Envelope, StanzaKind } from './envelope.ts'
 import type {
-  BindFeature, CommandRoute, Delivery, Handlers, IqRoute, NonzaRoute, Observer, PageRoute, Remote, Rule,
+  BindFeature, CommandRoute, Delivery, DiscoNodes, Handlers, IqRoute, Neighbors, NonzaRoute, Observer, PageRoute, Remote, Rule,
 } from './extension.ts'
 import type { AccountHooks, SealHooks, ServerHooks, SessionHooks } from './hooks.ts'
 import type { Session } from './sessions.ts'
@@ -28,6 +29,9 @@ export class HandlerTables {
   readonly bindFeatures: BindFeature[] = []
   readonly inline: InlineFeature[] = []
   readonly commands = new Map<string, CommandRoute>()
+  /** By node. */
+  readonly adHoc = new Map<string, AdHocCommand>()
+  readonly #discoNodes: DiscoNodes[] = []
   readonly #iq = { server: { get: names<IqRoute>(), set: names<IqRoute>() }, account: { get: names<IqRoute>(), set: names<IqRoute>() } }
   readonly #nonzas = { client: names<NonzaRoute>(), server: names<NonzaRoute>() }
   readonly #sessionHooks: Readonly<Record<keyof SessionHooks, SessionHook[]>> = {
@@ -39,6 +43,7 @@ export class HandlerTables {
   readonly #log: Log
   #delivery: Delivery | undefined
   #remote: Remote | undefined
+  #neighbors: Neighbors | undefined
   #sealed = false
 
   constructor(log: Log) {
@@ -58,6 +63,11 @@ export class HandlerTables {
       if (this.commands.has(route.name)) throw new Error(`${owner}: the command ${route.name} has an owner already`)
       this.commands.set(route.name, route)
     }
+    for (const command of handlers.adHoc ?? []) {
+      if (this.adHoc.has(command.node)) throw new Error(`${owner}: the ad-hoc command ${command.node} has an owner already`)
+      this.adHoc.set(command.node, command)
+    }
+    if (handlers.discoNodes !== undefined) this.#discoNodes.push(handlers.discoNodes)
     this.pages.push(...handlers.pages ?? [])
     this.bindFeatures.push(...handlers.bindFeatures ?? [])
     this.inline.push(...handlers.inline ?? [])
@@ -72,6 +82,7 @@ export class HandlerTables {
     if (handlers.seals !== undefined) this.#sealHooks.push(handlers.seals)
     if (handlers.delivery !== undefined) this.#delivery = only(this.#delivery, handlers.delivery, `${owner}: delivery`)
     if (handlers.remote !== undefined) this.#remote = only(this.#remote, handlers.remote, `${owner}: remote delivery`)
+    if (handlers.neighbors !== undefined) this.#neighbors = only(this.#neighbors, handlers.neighbors, `${owner}: delivery to neighbors`)
   }
 
   /** Ends the boot: nothing can be installed any more. */
@@ -84,9 +95,15 @@ export class HandlerTables {
     return this.#delivery
   }
 
-  /** Who delivers to other domains; undefined where no extension does. */
-  get remote(): Remote | undefined {
-    return this.#remote
+  /** Who delivers from that domain of ours to that other one; undefined where no extension does. */
+  remote(local: string, domain: string): Remote | undefined {
+    return this.#neighbors?.of(local, domain) ?? this.#remote
+  }
+
+  /** Of all extensions: the first that knows the node. */
+  readonly discoNodes: DiscoNodes = {
+    info: (iq, node) => firstOf(this.#discoNodes, (nodes) => nodes.info(iq, node)),
+    items: (iq, node) => firstOf(this.#discoNodes, (nodes) => nodes.items(iq, node)),
   }
 
   iq(at: 'server' | 'account', type: IqRoute['type'], namespace: string, name: string): IqRoute | undefined {
@@ -219,6 +236,14 @@ function claim<T extends { readonly name: string; readonly namespace: string }>(
   if (routes === undefined) table.set(route.namespace, routes = new Map())
   if (routes.has(route.name)) throw new Error(`${owner}: ${route.name} of ${route.namespace} has an owner already`)
   routes.set(route.name, route)
+}
+
+function firstOf<T, U>(all: readonly T[], ask: (one: T) => U | undefined): U | undefined {
+  for (const one of all) {
+    const answer = ask(one)
+    if (answer !== undefined) return answer
+  }
+  return undefined
 }
 
 function only<T>(first: T | undefined, second: T, what: string): T {

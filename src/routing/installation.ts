@@ -8,7 +8,7 @@ import { Router } from './router.ts'
 
 /** What must be there before extensions can be installed. */
 export type Ground = Omit<
-  Host, 'requests' | 'router' | 'operators' | 'audience' | 'befriend' | 'servers' | 'features' | 'identities' | 'forms' | 'shared'
+  Host, 'requests' | 'router' | 'operators' | 'audience' | 'befriend' | 'servers' | 'features' | 'identities' | 'adHoc' | 'discoNodes' | 'forms' | 'shared'
 >
 
 export interface Installation {
@@ -41,7 +41,7 @@ export function install(extensions: readonly Extension[], ground: Ground): Insta
   }
   const shared = new Map<object, object>()
   const host: Host = {
-    ...ground, requests, router, operators, features, identities, servers: tables.servers,
+    ...ground, requests, router, operators, features, identities, servers: tables.servers, adHoc: tables.adHoc, discoNodes: tables.discoNodes,
     audience: {
       sees: (viewer, account) => tables.delivery?.audience.sees(viewer, account) ?? false,
       follows: (account, contact) => tables.delivery?.audience.follows(account, contact) ?? false,

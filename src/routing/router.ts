@@ -98,7 +98,7 @@ export class Router implements StanzaRouter {
     if (this.#domains.links(from.domain, to.domain) || (origin === 'remote' && this.#domains.serves(to.domain))) {
       return this.#judge(this.#tables.incoming[envelope.kind], 0, envelope, this.#arrive)
     }
-    const { remote } = this.#tables
+    const remote = this.#tables.remote(from.domain, to.domain)
     const refusal = remote === undefined ? REMOTE_SERVER_NOT_FOUND : this.#guarded(() => remote.send(envelope))
     if (refusal !== undefined) this.#refuse(envelope, refusal)
   }
@@ -166,7 +166,7 @@ export class Router implements StanzaRouter {
   #reply({ session, origin, from, to }: Envelope, reply: Element): void {
     if (session !== undefined) return session.send(reply)
     if (origin !== 'remote' && this.#domains.serves(from.domain)) return this.#sessions.get(from)?.send(reply)
-    this.#guarded(() => this.#tables.remote?.send(new Envelope(reply, to, from, true, 'server', undefined)))
+    this.#guarded(() => this.#tables.remote(to.domain, from.domain)?.send(new Envelope(reply, to, from, true, 'server', undefined)))
   }
 
   #guarded(work: () => StanzaError | undefined): StanzaError | undefined {

@@ -5,7 +5,7 @@ import { Jid } from '../xmpp/jid.ts'
 import { NS_SERVER } from '../xmpp/namespaces.ts'
 import { errorReply, mayBeAnswered, StanzaError } from '../xmpp/stanza-error.ts'
 import { StreamError } from '../xmpp/stream-error.ts'
-import { inClientNamespace } from './content-namespace.ts'
+import { inClientNamespace } from '../xmpp/content-namespace.ts'
 
 /** Of a stream of servers, what decides which stanzas may come by it. */
 export interface Entrance {

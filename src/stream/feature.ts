@@ -6,6 +6,14 @@ import type { Element } from '../xml/element.ts'
  */
 export type Negotiated = 'pending' | 'exclusive' | 'done' | 'restart'
 
+/** What decides about a stream until it is established. */
+export interface Negotiating {
+  /** Tells the peer what it may negotiate now. */
+  offer(): void
+  /** @throws StreamError */
+  receive(element: Element): void
+}
+
 /**
  * A stream feature (RFC 6120 §4.3.2) as data: when it is offered, what it offers, and what it does when the peer
  * takes it. `secured` means: TLS, or an onion circuit, which is encrypted from end to end.

@@ -13,7 +13,7 @@ import { Stream, type StreamOwner, type StreamSettings } from './stream.ts'
 
 export interface IngressSettings {
   /** 'onion-unnamed': behind a tor that is not ours, which does not say which circuit a connection comes by. */
-  readonly kind: 'c2s' | 'c2s-tls' | 's2s' | 's2s-tls' | 'onion' | 'onion-unnamed'
+  readonly kind: 'c2s' | 'c2s-tls' | 's2s' | 's2s-tls' | 'component' | 'onion' | 'onion-unnamed'
   readonly address: ListenAddress
   /** The domains that can be reached here, each with its own certificate; the first is meant where TLS names none. */
   readonly domains: ReadonlyMap<string, TlsIdentity>

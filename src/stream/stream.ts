@@ -10,7 +10,7 @@ import { randomIdentifier } from '../xmpp/identifiers.ts'
 import type { Jid } from '../xmpp/jid.ts'
 import { StreamError } from '../xmpp/stream-error.ts'
 import type { Place } from './admission.ts'
-import type { StreamFeature } from './feature.ts'
+import type { Negotiating, StreamFeature } from './feature.ts'
 import { DOCUMENTS, type Framing, type StreamReader } from './framing.ts'
 import { checkHeader } from './header-check.ts'
 import type { Liveness, Watched } from './liveness.ts'
@@ -24,6 +24,8 @@ import { Rate } from './rate.ts'
 export interface StreamOwner {
   /** The peer opened (or restarted) the stream: which of our domains is it for? @throws StreamError host-unknown */
   opened(stream: Stream, header: StreamHeader): OpenedDomain
+  /** Instead of stream features, where there are none. */
+  negotiation?(stream: Stream): Negotiating
   /** A top-level element, once nothing is left to negotiate. @throws StreamError */
   received(element: Element): void
   /** On a stream that we initiated: it is secured, and nothing is left to negotiate but who we are, by these features. */
@@ -88,7 +90,7 @@ export class Stream implements ConnectionOwner, ParserOwner, Watched {
   endedByPeer = false
   readonly #framing: Framing
   #parser: StreamReader
-  #negotiation: Negotiation<Stream> | Initiation | undefined
+  #negotiation: Negotiating | undefined
   readonly #call: Call | undefined
   readonly #rate: Rate | undefined
   readonly #outbox: Outbox
@@ -106,7 +108,7 @@ export class Stream implements ConnectionOwner, ParserOwner, Watched {
     this.#call = call
     this.#framing = settings.framing ?? DOCUMENTS
     this.#rate = settings.rate === undefined ? undefined : new Rate(settings.rate, connection, settings.clock)
-    this.#negotiation = call === undefined ? new Negotiation(this, settings.features)
+    this.#negotiation = call === undefined ? owner.negotiation?.(this) ?? new Negotiation(this, settings.features)
       : new Initiation(this, call, (features) => {
         this.established(this.owner)
         this.owner.negotiated?.(features)
@@ -122,9 +124,7 @@ export class Stream implements ConnectionOwner, ParserOwner, Watched {
     return this.connection.protection !== 'none'
   }
 
-  get open(): boolean {
-    return this.#state === 'open'
-  }
+  get open(): boolean { return this.#state === 'open' }
 
   send(element: Element): void {
     if (this.#state === 'open') this.sendText(this.textOf(element))

@@ -25,7 +25,7 @@ export const disco: Extension = {
     return {
       iq: [
         { ...info, at: 'server', handle: (iq) => describeDomain(host, iq) },
-        { ...items, at: 'server', handle: listNothing },
+        { ...items, at: 'server', handle: (iq) => listDomain(host, iq) },
         // §8: a stranger must not learn that the account exists, so it hears what it would hear of none.
         { ...info, at: 'account', handle: (iq) => mayAsk(iq) ? describeAccount(host, nodes, iq) : SERVICE_UNAVAILABLE },
         { ...items, at: 'account', handle: (iq) => mayAsk(iq) ? nodes.list(iq) : SERVICE_UNAVAILABLE },
@@ -34,11 +34,11 @@ export const disco: Extension = {
   },
 }
 
-/** §3.1, with the forms of XEP-0128. The one node is that of XEP-0115 §6.3; another is answered with item-not-found (§7). */
-function describeDomain(host: Host, { payload, to }: Iq): IqAnswer {
-  const { node } = payload.attrs
-  const domain = host.domains.get(to.domain)
-  if (node !== undefined && node !== `${CAPS_NODE}#${domainVersion(host, domain)}`) return ITEM_NOT_FOUND
+/** §3.1, with the forms of XEP-0128. A node is that of XEP-0115 §6.3 or of an extension; another is answered with item-not-found (§7). */
+function describeDomain(host: Host, iq: Iq): IqAnswer {
+  const { node } = iq.payload.attrs
+  const domain = host.domains.get(iq.to.domain)
+  if (node !== undefined && node !== `${CAPS_NODE}#${domainVersion(host, domain)}`) return host.discoNodes.info(iq, node) ?? ITEM_NOT_FOUND
   return domainInfo(host, domain, node)
 }
 
@@ -51,9 +51,9 @@ function describeAccount({ identities, features }: Host, nodes: AccountNodes, { 
 }
 
 /** §4.1: a domain hosts no other services, and who is connected with what is for presence to tell. */
-function listNothing({ payload }: Iq): IqAnswer {
-  const { node } = payload.attrs
-  return node === undefined ? element(NS_DISCO_ITEMS, 'query') : ITEM_NOT_FOUND
+function listDomain(host: Host, iq: Iq): IqAnswer {
+  const { node } = iq.payload.attrs
+  return node === undefined ? element(NS_DISCO_ITEMS, 'query') : host.discoNodes.items(iq, node) ?? ITEM_NOT_FOUND
 }
 
 /** The nodes of an account that somebody may read (XEP-0163 §6.2): its owner all, contacts those that are for them. */

@@ -3,11 +3,11 @@ import { malformed, XmlError } from './xml-error.ts'
 export const NS_XML = 'http://www.w3.org/XML/1998/namespace'
 const NS_XMLNS = 'http://www.w3.org/2000/xmlns/'
 
-const CONTENT_NAMESPACES: ReadonlySet<string> = new Set(['jabber:client', 'jabber:server'])
+const CONTENT_NAMESPACES: ReadonlySet<string> = new Set(['jabber:client', 'jabber:server', 'jabber:component:accept'])
 
 /**
- * Is it one of the two namespaces of stanzas (RFC 6120 §4.8.3)? They mean the same, the one on streams of clients, the
- * other on streams of servers; a stanza that goes from one to the other is written for where it goes.
+ * Is it one of the namespaces of stanzas (RFC 6120 §4.8.3, XEP-0114 §3)? They mean the same, one on streams of clients, one
+ * on those of servers, one on those of components; a stanza that goes from one to another is written for where it goes.
  */
 export function isContentNamespace(namespace: string): boolean {
   return CONTENT_NAMESPACES.has(namespace)

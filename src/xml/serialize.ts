@@ -20,7 +20,7 @@ const ESCAPES: Readonly<Record<string, string>> = {
  * Writes an element as XML for a stream (or a frame, or a file) in which `context` is the default namespace: the
  * content namespace of the stream's header, or '' where nothing is declared and the text must stand alone.
  *
- * A namespace is declared only where it changes. The two content namespaces are one here: a stanza is written for the
+ * A namespace is declared only where it changes. The content namespaces are one here: a stanza is written for the
  * stream it goes to ("re-scoped", RFC 6120 §4.8.3). A first-level element in the stream namespace is written with the
  * prefix `stream`, which every header of ours declares (RFC 6120 §4.8.5); with the context '' it declares it itself.
  *

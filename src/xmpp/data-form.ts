@@ -8,7 +8,7 @@ type FieldType = 'boolean' | 'list-multi' | 'list-single' | 'text-multi' | 'text
 /** A field that somebody is to fill in, or that is to come back as it is. */
 export interface Blank {
   readonly name: string
-  readonly type: 'hidden' | 'text-private' | 'text-single'
+  readonly type: 'boolean' | 'hidden' | 'jid-multi' | 'jid-single' | 'text-multi' | 'text-private' | 'text-single'
   readonly label?: string
   readonly required?: boolean
   readonly value?: string | undefined
@@ -48,14 +48,23 @@ export function fillableForm(
  */
 export function submission(form: Element, formType: string): ReadonlyMap<string, string> | undefined {
   if (form.name !== 'x' || form.attrs['type'] !== 'submit') return undefined
-  const values = new Map<string, string>()
+  const single = new Map<string, string>()
+  for (const [name, [value, ...more]] of fieldValues(form) ?? []) {
+    if (more.length > 0) return undefined
+    if (value !== undefined) single.set(name, value)
+  }
+  return single.get('FORM_TYPE') === formType ? single : undefined
+}
+
+/** All values of each field, by name; undefined where a field has no name, or one stands there twice. */
+export function fieldValues(form: Element): ReadonlyMap<string, readonly string[]> | undefined {
+  const values = new Map<string, readonly string[]>()
   for (const field of form.elements().filter((child) => child.is('field', NS_DATA_FORMS))) {
     const { var: name } = field.attrs
-    const [value, ...more] = field.elements().filter((child) => child.is('value', NS_DATA_FORMS))
-    if (name === undefined || more.length > 0 || values.has(name)) return undefined
-    if (value !== undefined) values.set(name, value.content())
+    if (name === undefined || values.has(name)) return undefined
+    values.set(name, field.elements().filter((child) => child.is('value', NS_DATA_FORMS)).map((value) => value.content()))
   }
-  return values.get('FORM_TYPE') === formType ? values : undefined
+  return values
 }
 
 function field(name: string, type: FieldType | 'hidden', values: readonly string[]): Element {

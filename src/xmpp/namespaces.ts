@@ -1,6 +1,7 @@
 /** Namespace names of the specifications that more than one file needs. A XEP's own names stand in its own file. */
 export const NS_CLIENT = 'jabber:client'
 export const NS_SERVER = 'jabber:server'
+export const NS_COMPONENT = 'jabber:component:accept'
 export const NS_STREAM = 'http://etherx.jabber.org/streams'
 export const NS_STREAM_ERRORS = 'urn:ietf:params:xml:ns:xmpp-streams'
 export const NS_STANZA_ERRORS = 'urn:ietf:params:xml:ns:xmpp-stanzas'

@@ -1,8 +1,8 @@
-import { NS_DIALBACK, NS_SERVER, NS_STREAM } from './namespaces.ts'
+import { NS_COMPONENT, NS_DIALBACK, NS_SERVER, NS_STREAM } from './namespaces.ts'
 
 /** What a stream header of ours says (RFC 6120 §4.7). */
 export interface HeaderFields {
-  /** 'jabber:client' or 'jabber:server'. */
+  /** 'jabber:client', 'jabber:server' or 'jabber:component:accept'. */
   readonly contentNamespace: string
   readonly from?: string | undefined
   readonly to?: string | undefined
@@ -18,7 +18,9 @@ export function streamHeader({ contentNamespace, from, to, id }: HeaderFields): 
   ].join('')
   // COMPAT(servers before stream features): the prefix says that the other side speaks dialback (XEP-0220).
   const dialback = contentNamespace === NS_SERVER ? ` xmlns:db='${NS_DIALBACK}'` : ''
-  return `<?xml version='1.0'?><stream:stream${attributes} version='1.0' xml:lang='en'`
+  // XEP-0114 §3: a version would promise stream features, and there are none.
+  const version = contentNamespace === NS_COMPONENT ? '' : " version='1.0'"
+  return `<?xml version='1.0'?><stream:stream${attributes}${version} xml:lang='en'`
     + ` xmlns='${contentNamespace}' xmlns:stream='${NS_STREAM}'${dialback}>`
 }
 

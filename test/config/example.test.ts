@@ -35,9 +35,10 @@ describe('config/sotto.example.toml', () => {
   })
 
   test('uncommented it says the defaults', () => {
-    // By default nothing is copied anywhere; the table stands there for what its keys are without being written.
+    // By default there are no copies and no components; the tables stand there for what their keys are without being written.
     const copies = [{ kind: 'directory' }]
-    assert.deepEqual(configSchema.parse(parse(UNCOMMENTED)), configSchema.parse({ backup: { copies } }))
+    const components = [{ name: 'gate.example.org', secret_file: '' }]
+    assert.deepEqual(configSchema.parse(parse(UNCOMMENTED)), configSchema.parse({ backup: { copies }, components }))
   })
 
   test('every key has a comment above it', () => {

@@ -1,4 +1,5 @@
-import { extensions, registrationExtensions } from '../../src/extensions.ts'
+import { COMPONENT_PROTOCOL } from '../../src/component/components.ts'
+import { administrationExtensions, extensions, registrationExtensions } from '../../src/extensions.ts'
 import type { Implementation } from '../../src/routing/implementation.ts'
 import { foundations } from '../../src/specifications.ts'
 import type { Pages } from './pages.ts'
@@ -18,7 +19,8 @@ export interface Deviation {
 export function declared(sources: Pages): Declared[] {
   // What they are made of is not asked for what they implement.
   const made = registrationExtensions({} as Parameters<typeof registrationExtensions>[0])
-  const ofExtensions = [...extensions, ...made].flatMap(({ name, implements: list }) => {
+  const administrative = administrationExtensions({} as Parameters<typeof administrationExtensions>[0])
+  const ofExtensions = [...extensions, ...made, ...administrative, COMPONENT_PROTOCOL].flatMap(({ name, implements: list }) => {
     const files = [...sources].filter(([, text]) => text.includes(`name: '${name}',\n  implements: [`)).map(([file]) => file)
     return list.map((one): Declared => ({ ...one, files }))
   })

@@ -23,6 +23,8 @@ export interface ServerOptions {
   readonly onion?: boolean
   /** Further lines of the table of that domain, or else of the onion's. */
   readonly domainLines?: readonly string[]
+  /** Accounts of the operators, which are made later. */
+  readonly operators?: readonly string[]
   /** Further tables of the configuration. */
   readonly tables?: string
   /** Goes before the command, e.g. to run it in a network of its own. */
@@ -189,8 +191,8 @@ export async function freePort(): Promise<number> {
   return port
 }
 
-function configurationFor({ domain, clientTorrc, onion = true, domainLines = [], tables: more = '' }: ServerOptions, port: number): string {
-  const tables = ['[log]\nlevel = "debug"']
+function configurationFor({ domain, clientTorrc, onion = true, domainLines = [], operators = [], tables: more = '' }: ServerOptions, port: number): string {
+  const tables = [`operators = ${JSON.stringify(operators)}\n\n[log]\nlevel = "debug"`]
   tables.push(clientTorrc === undefined ? '[tor]\nenabled = false' : `[tor]\ntorrc = "${clientTorrc}"`)
   if (clientTorrc !== undefined && onion) tables.push('[[domains]]\nname = "onion"')
   if (domain !== undefined) tables.push(`[[domains]]\nname = "${domain}"`)

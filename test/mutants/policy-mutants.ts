@@ -165,7 +165,7 @@ const STANZAS: readonly Mutant[] = [
     ['only a broadcast has a status', 'return !directed || (', 'return true || ('],
     ['a status from elsewhere is for a whole account', "&& to.isBare && to.local !== ''", ''],
     ['a status from elsewhere is from a contact', '&& audience.follows(to, from.bare)', ''],
-    ['a status from elsewhere and not from here', "(origin === 'remote' && ", '('],
+    ['a status from elsewhere and not from here', "((origin === 'remote' || origin === 'component') && ", '('],
   ),
   ...mutantsOf('src/policy/not-offered.ts', ['test/policy/not-offered.test.ts'],
     ['carbons are not enabled', "refused('enable', NS_CARBONS), ", ''],

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { inClientNamespace } from '../../src/s2s/content-namespace.ts'
+import { inClientNamespace } from '../../src/xmpp/content-namespace.ts'
 import { element } from '../../src/xml/element.ts'
 import { NS_CLIENT, NS_SERVER } from '../../src/xmpp/namespaces.ts'
 
