@@ -118,10 +118,21 @@ export const foundations: readonly Foundation[] = [
   {
     xep: 386, title: 'Bind 2', version: '1.1.0', since: '0.1.0', status: 'complete', note: 'no archive, so no metadata of one',
     files: ['src/c2s/bind2.ts'],
+    clauses: [
+      { clause: 'XEP-0386 §4.2', text: 'the full JID and <bound/> stand in the success' },
+      { clause: 'XEP-0386 §4.2', text: 'an earlier session of the same client ends' },
+    ],
   },
   {
     xep: 388, title: 'Extensible SASL Profile', version: '1.0.4', since: '0.1.0', status: 'complete', note: 'without tasks',
     files: ['src/stream/sasl2.ts', 'src/stream/inline.ts'],
+    clauses: [
+      { clause: 'XEP-0388 §2.1', text: 'offered where a mechanism can be had, on a secured stream' },
+      { clause: 'XEP-0388 §2.3', text: 'an authorization identity that is not the header\'s fails' },
+      { clause: 'XEP-0388 §2.4', text: 'any other traffic during the exchange ends the stream' },
+      { clause: 'XEP-0388 §2.6.1', text: 'success names who it is; features follow without a restart' },
+      { clause: 'XEP-0388 §3.8', text: 'a second <authenticate/> is a stream error' },
+    ],
   },
   {
     xep: 440, title: 'SASL Channel-Binding Type Capability', version: '1.0.0', since: '0.1.0', status: 'complete',

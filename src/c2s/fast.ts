@@ -12,6 +12,12 @@ export function fastAuthentication(claims: Claims, tokens: Tokens): Extension {
   return {
     name: 'fast',
     implements: [{ xep: 484, title: 'Fast Authentication Streamlining Tokens', version: '0.2.0', since: '0.1.0', status: 'complete', note: 'no early data of TLS' }],
+    clauses: [
+      { clause: 'XEP-0484 §3.2', text: 'no token but to a client that is authenticated and says which it is' },
+      { clause: 'XEP-0484 §3.4', text: 'a token is bound to its mechanism' },
+      { clause: 'XEP-0484 §3.5', text: 'the old token is good until the new one was used, and not after that' },
+      { clause: 'XEP-0484 §3.6', text: 'a token that is taken back is void at once' },
+    ],
     migrations: TOKEN_MIGRATIONS,
     install: () => ({
       inline: [inline(claims, tokens)],

@@ -15,6 +15,12 @@ const SERVICE_UNAVAILABLE = new StanzaError('service-unavailable')
 export const disco: Extension = {
   name: 'disco',
   implements: [{ xep: 30, title: 'Service Discovery', version: '2.5.0', since: '0.1.0', status: 'complete' }],
+  clauses: [
+    { clause: 'XEP-0030 §3.1', text: 'a server tells its identity and features' },
+    { clause: 'XEP-0030 §3.1', text: 'and answers for an account' },
+    { clause: 'XEP-0030 §4.1', text: 'no items are an empty list' },
+    { clause: 'XEP-0030 §8', text: 'a stranger gets service-unavailable, or nothing, whether there is such an account or not' },
+  ],
   features: { server: [NS_DISCO_INFO, NS_DISCO_ITEMS], account: [NS_DISCO_INFO, NS_DISCO_ITEMS] },
 
   install(host) {

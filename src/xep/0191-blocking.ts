@@ -31,6 +31,18 @@ const MIGRATIONS: readonly Migration[] = [{
 export const blocking: Extension = {
   name: 'blocking',
   implements: [{ xep: 191, title: 'Blocking Command', version: '1.3', since: '0.1.0', status: 'complete' }],
+  clauses: [
+    { clause: 'XEP-0191 §3.1', text: 'the feature is told' },
+    { clause: 'XEP-0191 §3.2', text: 'the list is returned, also an empty one' },
+    { clause: 'XEP-0191 §3.3', text: 'a result, and a push to each resource that asked for the list' },
+    { clause: 'XEP-0191 §3.3', text: 'without an item: bad-request' },
+    { clause: 'XEP-0191 §3.3', text: 'unavailable presence to whom is blocked' },
+    { clause: 'XEP-0191 §3.3', text: 'nothing of the blocked is delivered; presence is not answered, requests are' },
+    { clause: 'XEP-0191 §3.3', text: 'nothing is routed to the blocked: not-acceptable with <blocked/>' },
+    { clause: 'XEP-0191 §3.4', text: 'current presence to whom is unblocked, whose stanzas are delivered again' },
+    { clause: 'XEP-0191 §3.5', text: 'all are unblocked at once' },
+    { clause: 'XEP-0191 §5', text: 'one\'s own resources are never blocked' },
+  ],
   features: { server: [NS_BLOCKING] },
   migrations: MIGRATIONS,
 

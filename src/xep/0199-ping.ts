@@ -6,6 +6,10 @@ export const NS_PING = 'urn:xmpp:ping'
 export const ping: Extension = {
   name: 'ping',
   implements: [{ xep: 199, title: 'XMPP Ping', version: '2.0.1', since: '0.1.0', status: 'complete' }],
+  clauses: [
+    { clause: 'XEP-0199 §4.2', text: 'the server answers a client' },
+    { clause: 'XEP-0199 §4.3', text: 'and another server' },
+  ],
   features: { server: [NS_PING], account: [NS_PING] },
 
   install: () => ({

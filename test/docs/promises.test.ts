@@ -2,6 +2,9 @@ import assert from 'node:assert/strict'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
+import type { Tokens } from '../../src/auth/tokens.ts'
+import type { Claims } from '../../src/auth/verifiers.ts'
+import { fastAuthentication } from '../../src/c2s/fast.ts'
 import { COMPONENT_PROTOCOL } from '../../src/component/components.ts'
 import { administrationExtensions, extensions, registrationExtensions } from '../../src/extensions.ts'
 import type { Extension } from '../../src/routing/extension.ts'
@@ -40,7 +43,7 @@ describe('what the documents promise', () => {
     const titles = [...titlesOf(readPages('test', /\.test\.ts$/)).values()].flat()
     // What they are made of is not asked for what they demand.
     const everything: readonly Omit<Extension, 'install'>[] = [
-      ...extensions, COMPONENT_PROTOCOL, ...registrationExtensions({} as Parameters<typeof registrationExtensions>[0]),
+      ...extensions, COMPONENT_PROTOCOL, fastAuthentication({} as Claims, {} as Tokens), ...registrationExtensions({} as Parameters<typeof registrationExtensions>[0]),
       ...administrationExtensions({} as Parameters<typeof administrationExtensions>[0]),
     ]
     assert.deepEqual(untested([...everything, ...foundations].flatMap(({ clauses }) => clauses ?? []), titles.map((pattern) => pattern.source)), [])

@@ -15,7 +15,7 @@ function refusal(from: string, to: string, type: string, condition: string): str
 }
 
 describe('XEP-0030: Service Discovery', () => {
-  test('§3.1: the server tells its identity and each feature of its extensions once', () => {
+  test('XEP-0030 §3.1: the server tells its identity and each feature of its extensions once', () => {
     const juliet = new TestHouse().connect('juliet@capulet.lit/balcony')
     ask(juliet, 'capulet.lit', INFO)
     const query = juliet.heard()[0]?.elements()[0]
@@ -27,19 +27,19 @@ describe('XEP-0030: Service Discovery', () => {
     }
   })
 
-  test('§4.1: the server hosts nothing else', () => {
+  test('XEP-0030 §4.1: the server hosts nothing else', () => {
     const juliet = new TestHouse().connect('juliet@capulet.lit/balcony')
     ask(juliet, 'capulet.lit', ITEMS)
     juliet.hears(`<iq from='capulet.lit' to='juliet@capulet.lit/balcony' id='info1' type='result'>${ITEMS}</iq>`)
   })
 
-  test('§7: a node that is not there is not found', () => {
+  test('XEP-0030 §7: a node that is not there is not found', () => {
     const juliet = new TestHouse().connect('juliet@capulet.lit/balcony')
     ask(juliet, 'capulet.lit', "<query xmlns='http://jabber.org/protocol/disco#info' node='secret'/>")
     juliet.hears(refusal('capulet.lit', 'juliet@capulet.lit/balcony', 'cancel', 'item-not-found'))
   })
 
-  test('§3.1: an account tells itself and its subscribers that it is a registered one', async () => {
+  test('XEP-0030 §3.1: an account tells itself and its subscribers that it is a registered one', async () => {
     const house = new TestHouse()
     await house.befriend('juliet@capulet.lit', 'romeo@montague.lit')
     for (const address of ['juliet@capulet.lit/balcony', 'romeo@montague.lit/orchard']) {
@@ -49,7 +49,7 @@ describe('XEP-0030: Service Discovery', () => {
     }
   })
 
-  test('§8: a stranger gets the same answer from an account, an account without presence and no account', async () => {
+  test('XEP-0030 §8: a stranger gets the same answer from an account, an account without presence and no account', async () => {
     const house = new TestHouse()
     await house.login('juliet@capulet.lit/balcony')
     const tybalt = await house.login('tybalt@capulet.lit/street')

@@ -26,7 +26,13 @@ const UNAVAILABLE = "<service-unavailable xmlns='urn:ietf:params:xml:ns:xmpp-sta
 const BLOCKED = "<not-acceptable xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/><blocked xmlns='urn:xmpp:blocking:errors'/>"
 
 describe('XEP-0191: Blocking Command', () => {
-  test('§3.2: the block list is returned, also where it is empty', async () => {
+  test('XEP-0191 §3.1: a server tells that it knows the command', () => {
+    const juliet = new TestHouse().connect('juliet@capulet.lit/chamber')
+    juliet.says(`<iq id='d' type='get' to='capulet.lit'><query xmlns='http://jabber.org/protocol/disco#info'/></iq>`)
+    assert.match(juliet.heard().join(''), /<feature var="urn:xmpp:blocking"\/>/)
+  })
+
+  test('XEP-0191 §3.2: the block list is returned, also where it is empty', async () => {
     const house = new TestHouse()
     const juliet = house.connect('juliet@capulet.lit/chamber')
     juliet.says(`<iq id='list1' type='get'><blocklist ${NS}/></iq>`)
@@ -38,7 +44,7 @@ describe('XEP-0191: Blocking Command', () => {
       + `<blocklist ${NS}><item jid='romeo@montague.lit'/><item jid='iago@shakespeare.lit'/></blocklist></iq>`)
   })
 
-  test('§3.3: the result leaves once the block is on disk, the push goes to all that asked for the list', async () => {
+  test('XEP-0191 §3.3: the result leaves once the block is on disk, the push goes to all that asked for the list', async () => {
     const house = new TestHouse()
     const chamber = house.connect('juliet@capulet.lit/chamber')
     const balcony = house.connect('juliet@capulet.lit/balcony')
@@ -52,7 +58,7 @@ describe('XEP-0191: Blocking Command', () => {
     assert.deepEqual(house.database.statement('SELECT jid FROM blocked_jid').all(), [{ jid: 'romeo@montague.lit' }])
   })
 
-  test('§3.3: without an item it is a bad request', async () => {
+  test('XEP-0191 §3.3: without an item it is a bad request', async () => {
     const house = new TestHouse()
     const juliet = house.connect('juliet@capulet.lit/chamber')
     await block(house, juliet)
@@ -60,7 +66,7 @@ describe('XEP-0191: Blocking Command', () => {
       "<bad-request xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/>"))
   })
 
-  test('§3.3: the user goes offline for the blocked JID, and stays so', async () => {
+  test('XEP-0191 §3.3: the user goes offline for the blocked JID, and stays so', async () => {
     const house = new TestHouse()
     await house.befriend('juliet@capulet.lit', 'romeo@montague.lit')
     const juliet = await house.login('juliet@capulet.lit/chamber')
@@ -74,7 +80,7 @@ describe('XEP-0191: Blocking Command', () => {
     romeo.hears()
   })
 
-  test('§3.3: presence from the blocked JID is dropped, messages and IQ requests are answered as if nobody was there', async () => {
+  test('XEP-0191 §3.3: presence from the blocked JID is dropped, messages and IQ requests are answered as if nobody was there', async () => {
     const house = new TestHouse()
     await house.befriend('juliet@capulet.lit', 'romeo@montague.lit')
     const juliet = await house.login('juliet@capulet.lit/chamber')
@@ -95,7 +101,7 @@ describe('XEP-0191: Blocking Command', () => {
     juliet.hears()
   })
 
-  test('§3.3: what the user sends to the blocked JID is refused with <blocked/>', async () => {
+  test('XEP-0191 §3.3: what the user sends to the blocked JID is refused with <blocked/>', async () => {
     const house = new TestHouse()
     const juliet = await house.login('juliet@capulet.lit/chamber')
     await block(house, juliet, 'romeo@montague.lit')
@@ -104,7 +110,7 @@ describe('XEP-0191: Blocking Command', () => {
     juliet.hears(error('message', 'romeo@montague.lit', 'juliet@capulet.lit/chamber', 'm1', 'cancel', BLOCKED))
   })
 
-  test('§3.4: unblocked, the JID gets current presence and is heard again', async () => {
+  test('XEP-0191 §3.4: unblocked, the JID gets current presence and is heard again', async () => {
     const house = new TestHouse()
     await house.befriend('juliet@capulet.lit', 'romeo@montague.lit')
     const juliet = await house.login('juliet@capulet.lit/chamber', '<presence><show>dnd</show></presence>')
@@ -118,7 +124,7 @@ describe('XEP-0191: Blocking Command', () => {
     juliet.hears("<message from='romeo@montague.lit/orchard' to='juliet@capulet.lit' id='m1' type='chat'><body>?OTRv23?</body></message>")
   })
 
-  test('§3.5: an empty <unblock/> unblocks all', async () => {
+  test('XEP-0191 §3.5: an empty <unblock/> unblocks all', async () => {
     const house = new TestHouse()
     const juliet = house.connect('juliet@capulet.lit/chamber')
     await block(house, juliet, 'romeo@montague.lit', 'iago@shakespeare.lit')
@@ -129,7 +135,7 @@ describe('XEP-0191: Blocking Command', () => {
     assert.deepEqual(house.database.statement('SELECT jid FROM blocked_jid').all(), [])
   })
 
-  test('§5: a full JID, a bare JID, a resource of a domain or a whole domain is matched', async () => {
+  test('XEP-0191 §5: a full JID, a bare JID, a resource of a domain or a whole domain is matched', async () => {
     const cases: readonly (readonly [blocked: string, from: string, isBlocked: boolean])[] = [
       ['mercutio@verona.lit/tomb', 'mercutio@verona.lit/tomb', true],
       ['mercutio@verona.lit/tomb', 'mercutio@verona.lit/street', false],
@@ -205,7 +211,7 @@ describe('XEP-0191: Blocking Command', () => {
       })
     }
 
-    test('§3.3: nothing is shown to a blocked domain, nor answered: presence, probes, requests, the end of the session', async () => {
+    test('XEP-0191 §3.3: nothing is shown to a blocked domain, nor answered: presence, probes, requests, the end of the session', async () => {
       const { house, juliet } = await stage()
       await block(house, juliet, 'verona.lit')
       house.departed.length = 0
@@ -222,7 +228,7 @@ describe('XEP-0191: Blocking Command', () => {
       house.departs()
     })
 
-    test('§3.4: what another item of the list still covers stays hidden', async () => {
+    test('XEP-0191 §3.4: what another item of the list still covers stays hidden', async () => {
       const { house, juliet } = await stage()
       await block(house, juliet, 'verona.lit', MERCUTIO)
       house.departed.length = 0
@@ -230,7 +236,7 @@ describe('XEP-0191: Blocking Command', () => {
       house.departs(there('benvolio@verona.lit'))
     })
 
-    test('§3.3: a blocked contact does not even see the account being deleted', async () => {
+    test('XEP-0191 §3.3: a blocked contact does not even see the account being deleted', async () => {
       const { house, juliet } = await stage()
       await block(house, juliet, MERCUTIO)
       house.departed.length = 0
@@ -240,7 +246,7 @@ describe('XEP-0191: Blocking Command', () => {
     })
   })
 
-  test('§6: a user never blocks the own account', async () => {
+  test('XEP-0191 §5: a user never blocks the own account', async () => {
     const house = new TestHouse()
     const chamber = await house.login('juliet@capulet.lit/chamber')
     const balcony = await house.login('juliet@capulet.lit/balcony')

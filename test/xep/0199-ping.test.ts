@@ -5,17 +5,17 @@ describe('XEP-0199: XMPP Ping', () => {
   const house = new TestHouse()
   const juliet = house.connect('juliet@capulet.lit/balcony')
 
-  test('§4.2: a client pings its server', () => {
+  test('XEP-0199 §4.2: a client pings its server', () => {
     juliet.says("<iq to='capulet.lit' id='c2s1' type='get'><ping xmlns='urn:xmpp:ping'/></iq>")
     juliet.hears("<iq from='capulet.lit' to='juliet@capulet.lit/balcony' id='c2s1' type='result'/>")
   })
 
-  test('§4.2: without an address the server answers for the account', () => {
+  test('XEP-0199 §4.2: without an address the server answers for the account', () => {
     juliet.says("<iq id='c2s2' type='get'><ping xmlns='urn:xmpp:ping'/></iq>")
     juliet.hears("<iq from='juliet@capulet.lit' to='juliet@capulet.lit/balcony' id='c2s2' type='result'/>")
   })
 
-  test('§4.3: a server pings this one', () => {
+  test('XEP-0199 §4.3: a server pings this one', () => {
     house.remoteSays("<iq from='verona.lit' to='capulet.lit' id='s2s1' type='get'><ping xmlns='urn:xmpp:ping'/></iq>")
     house.departs("<iq from='capulet.lit' to='verona.lit' id='s2s1' type='result'/>")
   })
