@@ -9,19 +9,22 @@ import { dateTime, rebuild } from './shapes.ts'
 const NS_CAPS = 'http://jabber.org/protocol/caps'
 const NS_VCARD_UPDATE = 'vcard-temp:x:update'
 const NS_IDLE = 'urn:xmpp:idle:1'
+const NS_PARS = 'urn:xmpp:pars:0'
 
 const SHOW = /^(away|chat|dnd|xa)$/
 const PRIORITY = /^[+-]?[0-9]{1,3}$/
 const CAPS_HASH = /^[a-z0-9-]{1,16}$/
 const CAPS_NODE = /^[!-~]{1,200}$/
 const CAPS_VERSION = /^[A-Za-z0-9+/]{20,88}={0,2}$/
+const TOKEN = /^[A-Za-z0-9_-]{8,64}$/
 const LONGEST_STATUS = 1024
 
 /**
  * A presence stanza anew: show, priority, entity capabilities, avatar hash and idle time, which are no words.
  *
  * The one text, `<status/>`, passes only where `isBroadcast`: said to all who may see one's presence it is no
- * message, said to one person it would be. Subscription requests and probes carry nothing at all.
+ * message, said to one person it would be. Probes carry nothing at all, and subscriptions nothing but the token of an
+ * invitation that the other client gave out (XEP-0379 §3.3), which has the shape of an id.
  */
 export function rebuildPresence(envelope: Envelope, isBroadcast: boolean): Element | StanzaError {
   const { element: stanza, type } = envelope
@@ -30,7 +33,7 @@ export function rebuildPresence(envelope: Envelope, isBroadcast: boolean): Eleme
       return rebuild(envelope, undefined, show(stanza), isBroadcast ? status(stanza) : undefined, priority(stanza),
         capabilities(stanza), avatarHash(stanza), idleTime(stanza))
     case 'unavailable': return rebuild(envelope, type, isBroadcast ? status(stanza) : undefined)
-    case 'subscribe':
+    case 'subscribe': return rebuild(envelope, type, preauth(stanza))
     case 'subscribed':
     case 'unsubscribe':
     case 'unsubscribed':
@@ -38,6 +41,11 @@ export function rebuildPresence(envelope: Envelope, isBroadcast: boolean): Eleme
     case 'error': return rebuildError(envelope)
     default: return new StanzaError('bad-request')
   }
+}
+
+function preauth(stanza: Element): Element | undefined {
+  const token = matching(TOKEN, stanza.child('preauth', NS_PARS)?.attrs['token'])
+  return token === undefined ? undefined : element(NS_PARS, 'preauth', { token })
 }
 
 function show(stanza: Element): Element | undefined {

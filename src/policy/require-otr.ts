@@ -33,6 +33,10 @@ export const requireOtr: Extension = {
       note: 'enforced, not spoken by the server',
     },
     {
+      xep: 379, title: 'Pre-Authenticated Roster Subscription', version: '0.3.3', since: '0.1.0', status: 'partial',
+      note: 'tokens of clients are carried to them; those of this server make contacts when an account is made by them (XEP-0401)',
+    },
+    {
       xep: 380, title: 'Explicit Message Encryption', version: '0.4.0', since: '0.1.0', status: 'complete',
       note: 'regenerated for OTR, else left out',
     },

@@ -172,6 +172,7 @@ const STANZAS: readonly Mutant[] = [
     ['carbons are not disabled', "refused('disable', NS_CARBONS),", ''],
   ),
   ...mutantsOf('src/policy/rebuild-presence.ts', PRESENCE,
+    ['what a token looks like', 'matching(TOKEN, stanza', 'matching(/^[^]*$/, stanza'],
     ['a status passes in a broadcast', "isBroadcast ? status(stanza) : undefined, priority(stanza)", 'undefined, priority(stanza)'],
     ['a status in directed presence', "isBroadcast ? status(stanza) : undefined, priority(stanza)", 'status(stanza), priority(stanza)'],
     ['a status in directed unavailable presence', "rebuild(envelope, type, isBroadcast ? status(stanza) : undefined)", 'rebuild(envelope, type, status(stanza))'],

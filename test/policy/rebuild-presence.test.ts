@@ -73,6 +73,15 @@ describe('RFC 6121 §4: presence', () => {
     })
   }
 
+  test('XEP-0379 §3.3: a request carries the token of an invitation, which is no text, and nothing else does', () => {
+    const sent = (type: string, token: string): string => `<presence type='${type}' id='a1'><preauth xmlns='urn:xmpp:pars:0' token='${token}'/></presence>`
+    for (const court of ['client', 'remote'] as const) {
+      assert.equal(new Court()[court](sent('subscribe', '1tMFqYDdKhfe2pwp')), sent('subscribe', '1tMFqYDdKhfe2pwp'))
+      for (const token of ['', 'short', 'not a word of it', 'a'.repeat(65)]) assert.equal(new Court()[court](sent('subscribe', token)), `<presence type='subscribe' id='a1'/>`)
+      assert.equal(new Court()[court](sent('subscribed', '1tMFqYDdKhfe2pwp')), `<presence type='subscribed' id='a1'/>`)
+    }
+  })
+
   test('values that are none are left out', () => {
     assert.equal(broadcast(`<show>${PLAIN}</show><status/><priority>128</priority><c xmlns='http://jabber.org/protocol/caps' hash='sha-1' node='${PLAIN}' ver='x'/>`
       + `<x xmlns='vcard-temp:x:update'><photo>${PLAIN}</photo></x><idle xmlns='urn:xmpp:idle:1' since='${PLAIN}'/>`), '<presence/>')
