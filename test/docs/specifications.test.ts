@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
+import { complianceTable } from './compliance.ts'
 import { ROOT, readPages } from './pages.ts'
 import { declared, deviations, doap, nameOf, specificationPage } from './specifications.ts'
 
@@ -21,6 +22,13 @@ describe('what the code says that it implements', () => {
     const [begin, end] = [page.indexOf(BEGIN), page.indexOf(END)]
     assert.ok(begin >= 0 && end > begin, `${PAGE} has lost its marks`)
     keep(PAGE, page, `${page.slice(0, begin + BEGIN.length)}\n\n${specificationPage(list, left)}\n\n${page.slice(end)}`)
+  })
+
+  test('is what README.md says of the compliance suites (XEP-0479), with a reason for what is withheld', () => {
+    const page = readFileSync(join(ROOT, 'README.md'), 'utf8')
+    const [begin, end] = [page.indexOf(BEGIN), page.indexOf(END)]
+    assert.ok(begin >= 0 && end > begin, 'README.md has lost its marks')
+    keep('README.md', page, `${page.slice(0, begin + BEGIN.length)}\n\n${complianceTable(list)}\n\n${page.slice(end)}`)
   })
 
   test(`is what ${DOAP} says (XEP-0453)`, () => keep(DOAP, readFileSync(join(ROOT, DOAP), 'utf8'), doap(list, manifest)))
