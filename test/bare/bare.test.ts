@@ -99,7 +99,7 @@ test('a fresh clone on a Debian with nothing but git, Node and npm', async (t) =
 })
 
 /** SQLite, argon2, TLS, the file system, the program as it is started, and tor. */
-const ROOMS = ['test/store', 'test/auth', 'test/net', 'test/install', 'test/operate/main', 'test/scenario/streams', 'test/web', 'test/tornet/onion']
+const ROOMS = ['test/store', 'test/auth', 'test/net', 'test/install', 'test/operate/main', 'test/scenario/streams', 'test/web', 'test/tornet/onion.test']
 
 /** A client that connects is answered with a stream header (RFC 6120 §4.2). */
 async function serves(run: Run): Promise<void> {
