@@ -72,7 +72,8 @@ export class LocalDelivery implements Delivery {
     const otr = body === undefined ? undefined : peek(body)
     const recipients = mayFallBack(to, type, otr) ? this.#recipients(envelope, otr) : []
     for (const session of recipients) session.send(stanza)
-    // Chat states and receipts that nobody gets are not worth an answer, and a headline must not get one.
+    // A headline must not get an answer. DEVIATION: RFC 6121 §8.5.3.2.1 wants one for a chat message that nobody gets; chat states
+    // and receipts, which have no text, get none: nobody reads it, and clients show it as if something were lost.
     return recipients.length > 0 || body === undefined || type === 'headline' ? undefined : SERVICE_UNAVAILABLE
   }
 
@@ -120,8 +121,9 @@ export class LocalDelivery implements Delivery {
 }
 
 /**
- * May a message for a resource that is gone go to another (§8.5.3.2.1: chat may)? What belongs to a conversation that
- * the other resource cannot read must not.
+ * May a message for a resource that is gone go to another (§8.5.3.2.1: chat may)?
+ * DEVIATION: RFC 6121 §8.5.3.2.1 has every chat message do so; what belongs to an OTR conversation is refused, as no other
+ * resource can read it and most show it as rubbish or answer it with an error.
  */
 function mayFallBack(to: Jid, type: string, otr: Peeked | undefined): boolean {
   if (to.isBare) return true

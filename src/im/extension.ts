@@ -5,6 +5,7 @@ import { NS_CLIENT, NS_PRE_APPROVAL, NS_ROSTER, NS_ROSTER_VERSIONING } from '../
 import { StreamError } from '../xmpp/stream-error.ts'
 import type { StreamFeature } from '../stream/feature.ts'
 import type { Stream } from '../stream/stream.ts'
+import { IM_CLAUSES } from './clauses.ts'
 import { Conversations } from './conversations.ts'
 import { LocalDelivery } from './delivery.ts'
 import { DirectedPresence } from './directed.ts'
@@ -24,6 +25,7 @@ export const instantMessaging: Extension = {
     rfc: 6121, title: 'XMPP: Instant Messaging and Presence', since: '0.1.0', status: 'partial',
     note: 'no offline storage; a subscription request is kept without extended content; probes tell no time of last presence',
   }],
+  clauses: IM_CLAUSES,
   features: { server: [NS_ROSTER] },
   migrations: ROSTER_MIGRATIONS,
   streamFeatures: { client: [informative(NS_ROSTER_VERSIONING, 'ver'), informative(NS_PRE_APPROVAL, 'sub')] },

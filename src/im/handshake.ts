@@ -56,7 +56,11 @@ export class Handshake {
     return DROP
   }
 
-  /** Takes what a contact sends to one of our accounts; for no such account nothing happens (§8.5.1). */
+  /**
+   * Takes what a contact sends to one of our accounts; for no such account nothing happens (§8.5.1).
+   * DEVIATION: RFC 6121 §3.1.2 wants an error for who asks an account of this server that does not exist; by §8.5.1 it is
+   * ignored, here too, as the error would tell everyone who has an account.
+   */
   arrive({ element: stanza, type, from, to }: Envelope): void {
     const account = to.bare
     const contact = from.bare

@@ -3,8 +3,8 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
 import { complianceTable } from './compliance.ts'
-import { ROOT, readPages } from './pages.ts'
-import { declared, deviations, doap, nameOf, specificationPage } from './specifications.ts'
+import { ROOT, readPages, type Pages } from './pages.ts'
+import { declarations, declared, described, deviations, doap, nameOf, specificationPage } from './specifications.ts'
 
 const PAGE = 'docs/specifications.md'
 const DOAP = 'docs/doap.xml'
@@ -45,6 +45,12 @@ describe('what the code says that it implements', () => {
     }
   })
 
+  test('is all that the sources say: no extension that implements something is left out', () => {
+    const known = new Set(described.map(({ name }) => name))
+    assert.deepEqual(declarations(sources).filter(({ name }) => !known.has(name)), [])
+    assert.equal(sum(sources, /\bimplements: \[(?!\])/g), declarations(sources).length, 'each stands below its name')
+  })
+
   test('a deviation names the specification that it leaves', () => {
     for (const { file, text } of left) assert.match(text, /\b(RFC \d|XEP-\d|XML\b)/, `${file}: ${text}`)
   })
@@ -59,6 +65,10 @@ test('a deviation is found wherever a comment says so, and its words end with th
   assert.deepEqual(deviations(new Map([['src/a.ts', text]])).map((one) => one.text),
     ['RFC 1 wants more.', 'RFC 2 wants less.', 'RFC 3 wants none.', 'RFC 4 wants all.'])
 })
+
+function sum(sources: Pages, pattern: RegExp): number {
+  return [...sources.values()].reduce((count, text) => count + [...text.matchAll(pattern)].length, 0)
+}
 
 /** Compares, or rewrites where that is asked for. */
 function keep(file: string, present: string, wanted: string): void {

@@ -1,5 +1,9 @@
+import type { Tokens } from '../../src/auth/tokens.ts'
+import type { Claims } from '../../src/auth/verifiers.ts'
+import { fastAuthentication } from '../../src/c2s/fast.ts'
 import { COMPONENT_PROTOCOL } from '../../src/component/components.ts'
 import { administrationExtensions, extensions, registrationExtensions } from '../../src/extensions.ts'
+import type { Extension } from '../../src/routing/extension.ts'
 import type { Implementation } from '../../src/routing/implementation.ts'
 import { foundations } from '../../src/specifications.ts'
 import type { Pages } from './pages.ts'
@@ -15,16 +19,26 @@ export interface Deviation {
   readonly text: string
 }
 
+/** Every extension that implements something, as data: what they are made of is not asked for what they say of themselves. */
+export const described: readonly Omit<Extension, 'install'>[] = [
+  ...extensions,
+  fastAuthentication({} as Claims, {} as Tokens),
+  ...registrationExtensions({} as Parameters<typeof registrationExtensions>[0]),
+  ...administrationExtensions({} as Parameters<typeof administrationExtensions>[0]),
+  COMPONENT_PROTOCOL,
+]
+
 /** All that the code declares: RFCs first, each kind by number. `sources` finds the file of an extension. */
 export function declared(sources: Pages): Declared[] {
-  // What they are made of is not asked for what they implement.
-  const made = registrationExtensions({} as Parameters<typeof registrationExtensions>[0])
-  const administrative = administrationExtensions({} as Parameters<typeof administrationExtensions>[0])
-  const ofExtensions = [...extensions, ...made, ...administrative, COMPONENT_PROTOCOL].flatMap(({ name, implements: list }) => {
-    const files = [...sources].filter(([, text]) => text.includes(`name: '${name}',\n  implements: [`)).map(([file]) => file)
-    return list.map((one): Declared => ({ ...one, files }))
-  })
+  const files = new Map<string, string[]>()
+  for (const { file, name } of declarations(sources)) files.set(name, [...files.get(name) ?? [], file])
+  const ofExtensions = described.flatMap(({ name, implements: list }) => list.map((one): Declared => ({ ...one, files: files.get(name) ?? [] })))
   return [...foundations, ...ofExtensions].sort((one, other) => order(one) - order(other))
+}
+
+/** Where the sources have an extension that implements something, and its name. */
+export function declarations(sources: Pages): { readonly file: string, readonly name: string }[] {
+  return [...sources].flatMap(([file, text]) => [...text.matchAll(/name: '([^']+)',\n\s+implements: \[(?!\])/g)].map(([, name = '']) => ({ file, name })))
 }
 
 /** RFC 6120 or XEP-0030. */

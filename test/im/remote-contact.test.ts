@@ -4,32 +4,13 @@ import { SUBSCRIPTION_STATES, type SubscriptionState, type SubscriptionType } fr
 import type { Envelope } from '../../src/routing/envelope.ts'
 import type { Extension } from '../../src/routing/extension.ts'
 import { StanzaError } from '../../src/xmpp/stanza-error.ts'
-import { TestHouse, type TestClient } from '../house.ts'
-
-const JULIET = 'juliet@capulet.lit'
-const BALCONY = `${JULIET}/balcony`
-const MERCUTIO = 'mercutio@verona.lit'
+import { TestHouse } from '../house.ts'
+import { BALCONY, JULIET, MERCUTIO, standing, stored } from './standing.ts'
 
 const presence = (from: string, to: string, type?: string): string =>
   `<presence from='${from}' to='${to}'${type === undefined ? '' : ` type='${type}'`}/>`
 /** One that we made ourselves, or passed on, with an id. */
 const identified = (from: string, to: string, type: string): string => `<presence from='${from}' to='${to}' id='*' type='${type}'/>`
-
-/** Juliet is there, and stands so with Mercutio. */
-async function standing(state: SubscriptionState, approved = false): Promise<{ house: TestHouse, juliet: TestClient }> {
-  const before = new TestHouse()
-  before.database.statement(`INSERT INTO roster_item (account, contact, name, groups, state, approved, listed) VALUES (?, ?, '', '[]', ?, ?, 1)`)
-    .run(JULIET, MERCUTIO, state, Number(approved))
-  const house = new TestHouse({ database: before.database })
-  const juliet = await house.login(BALCONY)
-  house.departed.length = 0
-  return { house, juliet }
-}
-
-function stored(house: TestHouse): SubscriptionState | undefined {
-  house.database.flush()
-  return house.database.statement<{ state: SubscriptionState }>('SELECT state FROM roster_item WHERE contact = ?').get(MERCUTIO)?.state
-}
 
 type Next = Partial<Record<SubscriptionState, SubscriptionState>>
 const SEES_US: readonly SubscriptionState[] = ['from', 'from+out', 'both']
