@@ -133,6 +133,7 @@ export class Router implements StanzaRouter {
     // The same answers whether the payload is unknown or the account is: nobody can try out who has an account.
     if (route === undefined) return this.#refuse(envelope, SERVICE_UNAVAILABLE)
     if (at === 'account' && !from.bare.equals(to)) {
+      // DEVIATION: RFC 6121 §8.5.1 wants service-unavailable where there is no such account, §2.3.3 forbidden where there is.
       if (route.at === 'own') return this.#refuse(envelope, FORBIDDEN)
       if (!this.#accounts.exists(to)) return this.#refuse(envelope, SERVICE_UNAVAILABLE)
     }

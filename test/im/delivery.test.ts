@@ -74,6 +74,64 @@ describe('messages to a bare JID', () => {
     }
   }
 
+  test('RFC 6121 §8.5.1: a message to an account that is not there is service-unavailable', async () => {
+    const { romeo } = await house()
+    for (const to of ['nobody@capulet.lit', 'nobody@capulet.lit/there']) {
+      for (const type of ['normal', 'chat', 'groupchat']) {
+        romeo.says(chat(to, QUERY, type))
+        assert.equal(refused(romeo), 'service-unavailable', `${to} ${type}`)
+      }
+    }
+  })
+
+  for (const type of ['normal', 'chat', 'headline']) {
+    test(`RFC 6121 §8.5.2.1.1: "${type}" never goes to a resource of negative priority`, async () => {
+      const { romeo, juliets: [balcony, chamber, street] } = await house(['balcony', -1], ['chamber', 0], ['street', -128])
+      romeo.says(chat(JULIET, QUERY, type))
+      assert.equal(chamber?.heard().length, 1)
+      for (const client of [balcony, street]) client?.hears()
+      chamber?.leaves()
+      for (const client of [balcony, street]) client?.forget()
+      romeo.says(chat(JULIET, QUERY, type))
+      for (const client of [balcony, street]) client?.hears()
+    })
+  }
+
+  for (const priorities of [[], [-1], [0], [0, 7]]) {
+    test(`RFC 6121 §8.5.2.1.1: \`to\` stays a bare JID; with priorities [${priorities}]`, async () => {
+      const { romeo, juliets } = await house(...priorities.map((priority, index) => [`r${index}`, priority] as const))
+      for (const type of ['normal', 'chat', 'headline']) romeo.says(chat(JULIET, QUERY, type))
+      for (const client of juliets) {
+        for (const { name, attrs } of client.heard()) if (name === 'message') assert.equal(attrs['to'], JULIET)
+      }
+    })
+  }
+
+  test('RFC 6121 §5.2.2: without a type, or with one that nobody knows, it is "normal"', async () => {
+    for (const type of ['', " type='verse'"]) {
+      const { romeo, juliets: [balcony, chamber] } = await house(['balcony', 0], ['chamber', 7])
+      romeo.says(`<message to='${JULIET}' id='m1'${type}><body>?OTRv2?</body></message>`)
+      assert.deepEqual([balcony, chamber].map((client) => client?.heard().length), [0, 1], type)
+      romeo.says(`<message to='${JULIET}/gone' id='m1'${type}><body>${QUERY}</body></message>`)
+      assert.equal(refused(romeo), 'service-unavailable', 'it falls back to nobody')
+    }
+  })
+
+  test('RFC 6121 §8.5.2.2.1: with nobody available "groupchat" is service-unavailable', async () => {
+    const { house: built, romeo } = await house()
+    const street = built.connect(`${JULIET}/street`)
+    romeo.says(chat(JULIET, QUERY, 'groupchat'))
+    assert.deepEqual([got(street), refused(romeo)], [[], 'service-unavailable'])
+  })
+
+  test('RFC 6121 §8.5.2.2.1: with nobody available "headline" and "error" are ignored', async () => {
+    const { house: built, romeo } = await house()
+    const street = built.connect(`${JULIET}/street`)
+    for (const type of ['headline', 'error']) romeo.says(chat(JULIET, QUERY, type))
+    street.hears()
+    romeo.hears()
+  })
+
   test('a resource that is connected but not available gets none', async () => {
     const built = new TestHouse()
     const juliet = built.connect(`${JULIET}/balcony`)
@@ -88,11 +146,17 @@ describe('messages to a bare JID', () => {
     assert.deepEqual([got(...juliets), refused(romeo)], [[], 'service-unavailable'])
   })
 
-  test('RFC 6121 §8.5.2.1.1: "headline" goes to all non-negative resources, or is dropped', async () => {
+  test('RFC 6121 §8.5.2.1.1: "headline" goes to all non-negative resources', async () => {
     const { romeo, juliets } = await house(['balcony', 0], ['chamber', 7], ['street', -1])
     romeo.says(chat(JULIET, QUERY, 'headline'))
     assert.deepEqual(got(...juliets), ['balcony', 'chamber'])
-    romeo.says(chat('nurse@capulet.lit', QUERY, 'headline'))
+    romeo.hears()
+  })
+
+  test('RFC 6121 §8.5.2.1.1: "headline" is dropped where only negative resources are', async () => {
+    const { romeo, juliets } = await house(['street', -1])
+    romeo.says(chat(JULIET, QUERY, 'headline'))
+    assert.deepEqual(got(...juliets), [])
     romeo.hears()
   })
 
@@ -144,12 +208,28 @@ describe('messages to a full JID', () => {
     })
   }
 
-  test('RFC 6121 §8.5.3.2.1: "normal" does not fall back, "headline" and "error" are dropped', async () => {
+  test('RFC 6121 §8.5.3.2.1: "normal" and "groupchat" do not fall back, "headline" is dropped', async () => {
     const { romeo, juliets } = await house(['balcony', 0])
-    romeo.says(chat(`${JULIET}/gone`, QUERY, 'normal'))
-    assert.deepEqual([got(...juliets), refused(romeo)], [[], 'service-unavailable'])
-    for (const type of ['headline', 'error']) romeo.says(chat(`${JULIET}/gone`, QUERY, type))
+    for (const type of ['normal', 'groupchat']) {
+      romeo.says(chat(`${JULIET}/gone`, QUERY, type))
+      assert.deepEqual([got(...juliets), refused(romeo)], [[], 'service-unavailable'])
+    }
+    romeo.says(chat(`${JULIET}/gone`, QUERY, 'headline'))
     assert.deepEqual([got(...juliets), refused(romeo)], [[], undefined])
+  })
+
+  test('RFC 6121 §8.5.3.2.1: "error" is dropped', async () => {
+    const { romeo, juliets } = await house(['balcony', 0])
+    romeo.says(chat(`${JULIET}/gone`, QUERY, 'error'))
+    assert.deepEqual([got(...juliets), refused(romeo)], [[], undefined])
+  })
+
+  test('RFC 6121 §8.5.3.2.1: a chat message with nobody to fall back to is service-unavailable', async () => {
+    for (const priorities of [[], [['balcony', -1]]] as const) {
+      const { romeo, juliets } = await house(...priorities)
+      romeo.says(chat(`${JULIET}/gone`, QUERY))
+      assert.deepEqual([got(...juliets), refused(romeo)], [[], 'service-unavailable'])
+    }
   })
 })
 
@@ -243,7 +323,7 @@ describe('several resources and OTR', () => {
 describe('IQ to a full JID', () => {
   const ASK = (to: string) => `<iq to='${to}' id='q1' type='get'><ping xmlns='urn:xmpp:ping'/></iq>`
 
-  test('RFC 6121 §8.5.3.1: a request reaches the resource only from one who may know that it is there', async () => {
+  test('RFC 6121 §11: a request reaches the resource only from one who may know that it is there', async () => {
     const built = new TestHouse()
     await built.befriend(JULIET, ROMEO)
     const juliet = await built.login(`${JULIET}/balcony`)
@@ -267,6 +347,41 @@ describe('IQ to a full JID', () => {
     const { romeo, juliets: [balcony] } = await house(['balcony', 0])
     romeo.says(`<iq to='${JULIET}/balcony' id='q1' type='result'/>`)
     balcony?.hears(`<iq from='${ROMEO}/orchard' to='${JULIET}/balcony' id='q1' type='result'/>`)
+  })
+
+  test('RFC 6121 §8.5.2.1.3: one to the bare JID is answered for the account, and no resource gets it', async () => {
+    const built = new TestHouse()
+    await built.befriend(JULIET, ROMEO)
+    const juliet = await built.login(`${JULIET}/balcony`)
+    const romeo = await built.login(`${ROMEO}/orchard`)
+    juliet.forget()
+    for (const payload of ["<query xmlns='http://jabber.org/protocol/disco#info'/>", "<verse xmlns='urn:example:verse'/>"]) {
+      for (const type of ['get', 'set']) {
+        romeo.forget()
+        romeo.says(`<iq to='${JULIET}' id='q1' type='${type}'>${payload}</iq>`)
+        assert.deepEqual(romeo.heard().map(({ attrs }) => [attrs['from'], attrs['id']]), [[JULIET, 'q1']])
+      }
+    }
+    romeo.says(`<iq to='${JULIET}' id='q1' type='result'/><iq to='${JULIET}' id='q2' type='error'/>`)
+    juliet.hears()
+  })
+
+  test('RFC 6121 §8.5.1: to an account that is not there it is service-unavailable', async () => {
+    const { romeo } = await house()
+    romeo.says(ASK('nobody@capulet.lit/there'))
+    assert.equal(refused(romeo), 'service-unavailable')
+    for (const payload of ["<query xmlns='http://jabber.org/protocol/disco#info'/>", "<verse xmlns='urn:example:verse'/>"]) {
+      romeo.says(`<iq to='nobody@capulet.lit' id='q1' type='get'>${payload}</iq>`)
+      assert.equal(refused(romeo), 'service-unavailable', payload)
+    }
+  })
+
+  test('what an account answers to its owner alone is forbidden to others, whether or not it is there', async () => {
+    const { romeo } = await house()
+    for (const to of [JULIET, 'nobody@capulet.lit']) {
+      romeo.says(ASK(to))
+      assert.equal(refused(romeo), 'forbidden')
+    }
   })
 
   test('RFC 6121 §8.5.3.2.3: a request to a resource that is gone is service-unavailable', async () => {

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
+import { StanzaError } from '../../src/xmpp/stanza-error.ts'
 import { TestHouse, type TestClient } from '../house.ts'
 
 const JULIET = 'juliet@capulet.lit'
@@ -53,9 +54,13 @@ describe('the subscription handshake', () => {
 
   test('RFC 6121 §3.1.2: what cannot be routed is answered, and the request stays pending', async () => {
     const { house, romeo } = await lovers()
+    house.remoteRefusal = new StanzaError('remote-server-not-found')
     romeo.says("<presence to='mercutio@verona.lit' id='s1' type='subscribe'/>")
-    house.departs(`<presence from='${ROMEO}' to='mercutio@verona.lit' id='s1' type='subscribe'/>`)
-    romeo.hears(push(romeo, "<item jid='mercutio@verona.lit' subscription='none' ask='subscribe'/>"))
+    romeo.hears(
+      push(romeo, "<item jid='mercutio@verona.lit' subscription='none' ask='subscribe'/>"),
+      `<presence from='mercutio@verona.lit' to='${ROMEO}' id='s1' type='error'><error type='cancel'>`
+        + "<remote-server-not-found xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></presence>",
+    )
   })
 
   test('RFC 6121 §3.1.3: a request waits for the next available resource, once, and for the next, until it is answered', async () => {
@@ -192,7 +197,7 @@ describe('the subscription handshake', () => {
     juliet.hears(`<presence from='mercutio@verona.lit' to='${JULIET}' id='r1' type='subscribe'/>`)
   })
 
-  test('a stranger who takes back a request learns nothing by it', async () => {
+  test('RFC 6121 §3.3.3: a request that is taken back is forgotten, and the stranger learns nothing by it', async () => {
     const house = new TestHouse()
     house.remoteSays(`<presence from='mercutio@verona.lit' to='${JULIET}' type='subscribe'/>`)
     house.remoteSays(`<presence from='mercutio@verona.lit' to='${JULIET}' type='unsubscribe'/>`)

@@ -2,8 +2,10 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { extensions } from '../../src/extensions.ts'
 import { DIRECTED_PRESENCES } from '../../src/im/directed.ts'
+import { SUBSCRIPTION_STATES } from '../../src/im/subscription.ts'
 import { StanzaError } from '../../src/xmpp/stanza-error.ts'
 import { jid, TestHouse } from '../house.ts'
+import { standing } from './standing.ts'
 
 const JULIET = 'juliet@capulet.lit'
 const ROMEO = 'romeo@montague.lit'
@@ -24,6 +26,38 @@ async function friends(): Promise<TestHouse> {
 }
 
 describe('broadcast presence', () => {
+  test('RFC 6121 §4.2.2: exactly those are probed whose presence the account sees', async () => {
+    for (const state of SUBSCRIPTION_STATES) {
+      const { house, juliet } = await standing(state)
+      juliet.leaves()
+      house.departed.length = 0
+      await house.login(`${JULIET}/balcony`)
+      const probed = house.departed.filter(({ attrs }) => attrs['type'] === 'probe')
+      assert.equal(probed.length, ['to', 'to+in', 'both'].includes(state) ? 1 : 0, state)
+    }
+  })
+
+  test('RFC 6121 §4.3: a probe is from the bare JID of the account to that of the contact', async () => {
+    const { house, juliet } = await standing('to')
+    juliet.leaves()
+    house.departed.length = 0
+    await house.login(`${JULIET}/balcony`)
+    house.departs(`<presence from='${JULIET}' to='${MERCUTIO}' id='*' type='probe'/>`)
+  })
+
+  test('RFC 6121 §4.5.2: presence after it is initial presence again', async () => {
+    const house = await friends()
+    const romeo = await house.login(`${ROMEO}/orchard`)
+    const juliet = await house.login(`${JULIET}/balcony`)
+    juliet.says("<presence type='unavailable'/>")
+    for (const client of [romeo, juliet]) client.forget()
+    house.departed.length = 0
+    juliet.says('<presence/>')
+    romeo.hears(`<presence from='${JULIET}/balcony' to='${ROMEO}'/>`)
+    juliet.hears(`<presence from='${JULIET}/balcony' to='${JULIET}'/>`, `<presence from='${ROMEO}/orchard' to='${JULIET}/balcony'/>`)
+    house.departs(`<presence from='${JULIET}/balcony' to='${MERCUTIO}'/>`, `<presence from='${JULIET}' to='${MERCUTIO}' id='*' type='probe'/>`)
+  })
+
   test('RFC 6121 §4.2.2: initial presence goes to subscribers here and elsewhere and to all own resources; contacts are probed', async () => {
     const house = await friends()
     const romeo = await house.login(`${ROMEO}/orchard`, '<presence><show>dnd</show></presence>')
@@ -84,7 +118,7 @@ describe('broadcast presence', () => {
     chamber.hears(`<presence from='${JULIET}/balcony' to='${JULIET}' type='unavailable'/>`)
   })
 
-  test('RFC 6121 §4.2.2: who only sees, and is not seen, gets nothing', async () => {
+  test('RFC 6121 §11: who is not subscribed gets nothing of it', async () => {
     const house = new TestHouse()
     const tybalt = await house.login('tybalt@capulet.lit/street')
     const juliet = await house.login(`${JULIET}/balcony`)
@@ -161,6 +195,28 @@ describe('presence probes', () => {
     }
   })
 
+  test('RFC 6121 §11: who may not see the account is answered the same whether it is there or not', async () => {
+    const house = await friends()
+    const probes = [JULIET, `${JULIET}/balcony`].map((to) => `<presence from='paris@verona.lit/tomb' to='${to}' id='probe' type='probe'/>`).join('')
+    const answers = (): string[] => {
+      house.departed.length = 0
+      house.remoteSays(probes)
+      return house.departed.map(({ attrs }) => `${attrs['from']} ${attrs['type']}`)
+    }
+    const absent = answers()
+    await house.login(`${JULIET}/balcony`)
+    assert.deepEqual(answers(), absent)
+    assert.deepEqual(absent, [`${JULIET} unsubscribed`, `${JULIET} unsubscribed`])
+  })
+
+  test('RFC 6121 §8.5.1: of an account that is not there, bare or full JID, it is "unsubscribed"', async () => {
+    const house = await friends()
+    for (const to of ['nobody@capulet.lit', 'nobody@capulet.lit/there']) {
+      house.remoteSays(`<presence from='${MERCUTIO}' to='${to}' id='probe' type='probe'/>`)
+      house.departs(`<presence from='nobody@capulet.lit' to='${MERCUTIO}' id='probe' type='unsubscribed'/>`)
+    }
+  })
+
   test('RFC 6121 §4.3.2: two rosters here that disagree agree again when the one that hopes logs in', async () => {
     const house = await friends()
     house.database.statement("DELETE FROM roster_item WHERE account = 'romeo@montague.lit'").run()
@@ -188,7 +244,58 @@ describe('presence probes', () => {
   })
 })
 
+describe('probes by a client', () => {
+  test('RFC 6121 §4.3: nobody is refused for them: they are answered here, and routed elsewhere', async () => {
+    const house = await friends()
+    await house.login(`${ROMEO}/orchard`, '<presence><show>dnd</show></presence>')
+    const juliet = await house.login(`${JULIET}/balcony`)
+    house.departed.length = 0
+    for (const to of [ROMEO, MERCUTIO, 'tybalt@capulet.lit', 'nobody@capulet.lit']) juliet.says(`<presence to='${to}' id='p1' type='probe'/>`)
+    // The denials of the others say nothing to her, who has no subscription to them (§3.2.3).
+    assert.deepEqual(juliet.heard().map(({ attrs }) => [attrs['from'], attrs['type']]), [[`${ROMEO}/orchard`, undefined]])
+    assert.deepEqual(house.departed.map(({ attrs }) => [attrs['to'], attrs['type']]), [[MERCUTIO, 'probe']])
+  })
+})
+
 describe('directed presence', () => {
+  test('RFC 6121 §4.6.3: a subscriber gets it whole, and the broadcasts after it as before', async () => {
+    const house = await friends()
+    const romeo = await house.login(`${ROMEO}/orchard`)
+    const juliet = await house.login(`${JULIET}/balcony`)
+    romeo.forget()
+    for (const type of ['', " type='unavailable'"]) {
+      juliet.says(`<presence to='${ROMEO}' id='d1'${type}><show>chat</show><x xmlns='urn:example:verse'/></presence>`)
+      romeo.hears(`<presence from='${JULIET}/balcony' to='${ROMEO}' id='d1'${type}><show>chat</show><x xmlns='urn:example:verse'/></presence>`)
+      juliet.says('<presence><show>away</show></presence>')
+      romeo.hears(`<presence from='${JULIET}/balcony' to='${ROMEO}'><show>away</show></presence>`)
+    }
+  })
+
+  test('RFC 6121 §4.6.1: who got it and is subscribed then is a subscriber like any other', async () => {
+    const house = new TestHouse()
+    const juliet = await house.login(`${JULIET}/balcony`)
+    juliet.says(`<presence to='${MERCUTIO}'/>`)
+    house.remoteSays(`<presence from='${MERCUTIO}' to='${JULIET}' type='subscribe'/>`)
+    juliet.says(`<presence to='${MERCUTIO}' type='subscribed'/>`)
+    house.departed.length = 0
+    juliet.says('<presence><show>away</show></presence>')
+    house.departs(`<presence from='${JULIET}/balcony' to='${MERCUTIO}'><show>away</show></presence>`)
+    juliet.leaves()
+    house.departs(`<presence from='${JULIET}/balcony' to='${MERCUTIO}' type='unavailable'/>`)
+  })
+
+  test('RFC 6121 §4.6.1: whose subscription is cancelled is told that it is unavailable, directed presence or not', async () => {
+    const house = await friends()
+    const juliet = await house.login(`${JULIET}/balcony`)
+    juliet.says(`<presence to='${MERCUTIO}'><show>chat</show></presence>`)
+    house.departed.length = 0
+    juliet.says(`<presence to='${MERCUTIO}' id='c1' type='unsubscribed'/>`)
+    house.departs(
+      `<presence from='${JULIET}/balcony' to='${MERCUTIO}' type='unavailable'/>`,
+      `<presence from='${JULIET}' to='${MERCUTIO}' id='c1' type='unsubscribed'/>`,
+    )
+  })
+
   test('RFC 6121 §4.6.3: who got it, and no subscription, is told of the end, but not of what is between', async () => {
     const house = new TestHouse()
     const tybalt = await house.login('tybalt@capulet.lit/street')
@@ -251,22 +358,48 @@ describe('directed presence', () => {
 })
 
 describe('presence that comes in', () => {
-  test('RFC 6121 §8.5.2.1.2, §8.5.3: to a bare JID for all available resources, to a full JID for that one', async () => {
+  test('RFC 6121 §8.5.2.1.2: to a bare JID it is for all available resources, and its address stays as it is', async () => {
     const house = new TestHouse()
     const balcony = await house.login(`${JULIET}/balcony`, '<presence><priority>-1</priority></presence>')
     const chamber = await house.login(`${JULIET}/chamber`)
     const street = house.connect(`${JULIET}/street`)
     balcony.forget()
-    house.remoteSays(`<presence from='${MERCUTIO}/a' to='${JULIET}'/><presence from='${MERCUTIO}/a' to='${JULIET}/street'/>`)
-    for (const client of [balcony, chamber]) client.hears(`<presence from='${MERCUTIO}/a' to='${JULIET}'/>`)
-    street.hears(`<presence from='${MERCUTIO}/a' to='${JULIET}/street'/>`)
+    for (const type of ['', " type='unavailable'"]) {
+      house.remoteSays(`<presence from='${MERCUTIO}/a' to='${JULIET}'${type}/>`)
+      for (const client of [balcony, chamber]) client.hears(`<presence from='${MERCUTIO}/a' to='${JULIET}'${type}/>`)
+      street.hears()
+    }
   })
 
-  test('RFC 6121 §8.5.1, §8.5.3.2.2: for nobody it is ignored', () => {
+  test('RFC 6121 §8.5.3.1: to a full JID it is for that resource, available or not, and for no other', async () => {
     const house = new TestHouse()
-    for (const to of ['nobody@capulet.lit', JULIET, `${JULIET}/gone`, 'capulet.lit']) {
-      house.remoteSays(`<presence from='${MERCUTIO}/a' to='${to}'/><presence from='${MERCUTIO}/a' to='${to}' type='unavailable'/><presence from='${MERCUTIO}/a' to='${to}' type='error'/>`)
+    const balcony = await house.login(`${JULIET}/balcony`)
+    const street = house.connect(`${JULIET}/street`)
+    for (const type of ['', " type='unavailable'"]) {
+      house.remoteSays(`<presence from='${MERCUTIO}/a' to='${JULIET}/street'${type}/>`)
+      street.hears(`<presence from='${MERCUTIO}/a' to='${JULIET}/street'${type}/>`)
+      balcony.hears()
     }
+  })
+
+  for (const type of ['', " type='unavailable'", " type='error'"]) {
+    test(`RFC 6121 §8.5.1: for an account that is not there${type} it is ignored`, () => {
+      const house = new TestHouse()
+      for (const to of ['nobody@capulet.lit', 'nobody@capulet.lit/there', 'capulet.lit']) house.remoteSays(`<presence from='${MERCUTIO}/a' to='${to}'${type}/>`)
+      house.departs()
+    })
+
+    test(`RFC 6121 §8.5.3.2.2: for a resource that is gone${type} it is ignored`, async () => {
+      const house = new TestHouse()
+      const juliet = await house.login(`${JULIET}/balcony`)
+      house.remoteSays(`<presence from='${MERCUTIO}/a' to='${JULIET}/gone'${type}/>`)
+      juliet.hears()
+      house.departs()
+    })
+  }
+
+  test('the server itself sees nobody\'s presence, and has none', () => {
+    const house = new TestHouse()
     house.remoteSays(`<presence from='${MERCUTIO}' to='capulet.lit' type='probe'/>`)
     house.departs()
   })

@@ -144,7 +144,7 @@ describe('IQ', () => {
     house.departs()
   })
 
-  test('an unknown payload, and an account that is not there, are service-unavailable alike', () => {
+  test('RFC 6121 §8.5.2.1.3: an unknown payload, and an account that is not there, are service-unavailable alike', () => {
     const juliet = new TestHouse().connect('juliet@capulet.lit/balcony')
     for (const to of ['capulet.lit', 'nurse@capulet.lit', 'nobody@capulet.lit', 'nobody@capulet.lit/there', 'capulet.lit/resource']) {
       juliet.says(`<iq to='${to}' id='x' type='get'><unknown xmlns='${NS}'/></iq>`)

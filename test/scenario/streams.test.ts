@@ -113,6 +113,24 @@ describe('streams of clients', () => {
     assert.match(answers[0] ?? '', /<not-authorized\/><\/failure><failure.*<policy-violation/)
   })
 
+  /** What is offered to somebody who has logged in, and bound nothing yet. */
+  async function offeredTo(name: string): Promise<string> {
+    const stream = await (await scenario.raw()).secure('capulet.lit')
+    stream.send(`<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='PLAIN'>${Buffer.from(`\0${name}\0${PASSWORD}`).toString('base64')}</auth>`)
+    await stream.expect(/<success[^>]*>/)
+    const [offered] = await stream.open('capulet.lit').expect(/<stream:features>.*<\/stream:features>/)
+    stream.destroy()
+    return offered
+  }
+
+  test('RFC 6121 §2.6.1: versions of rosters are offered to who is logged in', async () => {
+    assert.match(await offeredTo('juliet'), /<ver xmlns='urn:xmpp:features:rosterver'\/>/)
+  })
+
+  test('RFC 6121 §3.4: and so are pre-approvals', async () => {
+    assert.match(await offeredTo('juliet'), /<sub xmlns='urn:xmpp:features:pre-approval'\/>/)
+  })
+
   test('RFC 6120 §7.7.2.2: the newcomer gets a resource that is taken, the old session ends with conflict', async () => {
     const old = await (await scenario.raw()).login('capulet.lit', 'juliet', PASSWORD, 'balcony')
     const young = await (await scenario.raw()).login('capulet.lit', 'juliet', PASSWORD, 'balcony')
