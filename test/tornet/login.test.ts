@@ -120,7 +120,7 @@ describe('a login through the onion', { skip: withoutTor }, () => {
   }
 
   for (const [how, roundTrips, login] of LOGINS) {
-    test(`${how}: ${roundTrips} round trips`, async (t) => {
+    test(`${how}: ${roundTrips} ${roundTrips === 1 ? 'round trip' : 'round trips'}`, async (t) => {
       const memory = { onion, version, ...await earlier({ host: '127.0.0.1', port: server.port }, onion) }
       const stream = await connected()
       way.begin()
