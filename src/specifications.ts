@@ -142,4 +142,12 @@ export const foundations: readonly Foundation[] = [
     xep: 474, title: 'SASL SCRAM Downgrade Protection', version: '0.5.0', since: '0.1.0', status: 'complete',
     note: '`auth.downgrade_protection`', files: ['src/auth/downgrade.ts'],
   },
+  {
+    xep: 509, title: 'Initial Authentication Pipelining', version: '0.2.0', since: '0.1.0', status: 'complete', note: 'for clients',
+    files: ['src/stream/config-version.ts'],
+    clauses: [
+      { clause: 'XEP-0509 §2.2', text: 'the version that was offered matches' },
+      { clause: 'XEP-0509 §2.2', text: 'another one fails with config-version-mismatch, and is not counted' },
+    ],
+  },
 ]

@@ -18,6 +18,9 @@ export interface Surroundings {
 /** Gives the passphrase, whenever it is needed; `isNew` where none was used so far. */
 export type PassphraseSource = (isNew: boolean) => Promise<string>
 
+/** The passphrase, or that there is one, is not what the store needs. As with the configuration, another try mends nothing. */
+export class PassphraseError extends StoreError {}
+
 /** By one of the keys keys.passphrase_...; undefined where the storage key lies in a file. */
 export function passphraseSource(keys: Config['keys'], { environment, askPassphrase }: Surroundings): PassphraseSource | undefined {
   if (keys.passphrase_file !== '') return async () => readPassphrase(keys.passphrase_file)
@@ -25,17 +28,17 @@ export function passphraseSource(keys: Config['keys'], { environment, askPassphr
   return keys.passphrase_prompt ? askPassphrase : undefined
 }
 
-/** The passphrase in a file: its first line. @throws StoreError */
+/** The passphrase in a file: its first line. @throws StoreError, PassphraseError where it is too short */
 export function readPassphrase(file: string): string {
   const [line = ''] = readText(file, 'Write the passphrase into it, or correct keys.passphrase_file.').split(/\r?\n/, 1)
   if ([...line].length < LEAST_PASSPHRASE) {
-    throw new StoreError(file, `holds no passphrase of ${LEAST_PASSPHRASE} characters or more`,
+    throw new PassphraseError(file, `holds no passphrase of ${LEAST_PASSPHRASE} characters or more`,
       'Choose a longer one: whoever has a copy of the data directory can try passphrases at leisure.')
   }
   return line
 }
 
-/** The passphrase in a credential of systemd. @throws ConfigError where there is none, StoreError where it is too short */
+/** The passphrase in a credential of systemd. @throws ConfigError where there is none, PassphraseError where it is too short */
 function readCredential(name: string, environment: Surroundings['environment']): string {
   const directory = environment['CREDENTIALS_DIRECTORY']
   const refuse = (problem: string, remedy: string): never => {

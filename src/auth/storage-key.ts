@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs'
 import type { Database } from '../store/database.ts'
 import { StoreError } from '../store/store-error.ts'
 import { makeKeyFile, readKeyFile, removeFile, replaceFile } from './key-file.ts'
-import type { PassphraseSource } from './passphrase.ts'
+import { PassphraseError, type PassphraseSource } from './passphrase.ts'
 import { SealBroken, type StorageKey } from './sealing.ts'
 import { AUTH_MIGRATIONS } from './tables.ts'
 
@@ -20,7 +20,7 @@ export type Reseal = (old: StorageKey, next: StorageKey) => void
  * Gives the storage key that `database` was sealed under. A key is made only where nothing was sealed yet: a key
  * that went missing is never replaced in silence, as that would make every account unusable for ever.
  *
- * @throws StoreError where the key is missing, malformed or not the one of this database, or the passphrase is wrong;
+ * @throws StoreError where the key is missing, malformed or not the one of this database; PassphraseError where that is wrong;
  *   whatever the source of the passphrase throws
  */
 export async function openStorageKey(database: Database, source: StorageKeySource): Promise<KeyHolder> {
@@ -182,13 +182,13 @@ function missing({ keyFile, saltFile, passphrase }: StorageKeySource): StoreErro
       `Restore it from a backup. Where the key lay in a file so far, put that at ${keyFile}: it is taken over.`)
   }
   if (existsSync(saltFile)) {
-    return new StoreError(saltFile, 'the database was sealed by a passphrase, and the configuration names none',
+    return new PassphraseError(saltFile, 'the database was sealed by a passphrase, and the configuration names none',
       'Write keys.passphrase_prompt, keys.passphrase_file or keys.passphrase_credential again: there is no way back to a key in a file.')
   }
   return new StoreError(keyFile, 'the storage key is missing, and the database was sealed under it',
     'Restore it from a backup, or set keys.file to where it is. Without it no account can log in.')
 }
 
-function wrongPassphrase(file: string): StoreError {
-  return new StoreError(file, 'the passphrase is not the one that this salt was made for', 'Start again with the right one.')
+function wrongPassphrase(file: string): PassphraseError {
+  return new PassphraseError(file, 'the passphrase is not the one that this salt was made for', 'Start again with the right one.')
 }

@@ -5,6 +5,8 @@ import { CALLING, type TlsIdentity } from './tls.ts'
 /** The one listener of a connection. */
 export interface ConnectionOwner {
   receivedBytes(chunk: Buffer): void
+  /** The peer sent more in one piece than is taken. It was left out, and so is all that comes after it. */
+  exceeded(): void
   /** What was written has left for the operating system. */
   drained(): void
   /** The peer sent its last byte; we may still write. */

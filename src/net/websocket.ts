@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { TLSSocket } from 'node:tls'
-import { WebSocketServer, type WebSocket } from 'ws'
+import { WebSocket, WebSocketServer, type Server } from 'ws'
 import { exporterOf, type Connection, type ConnectionOwner, type Protection } from './connection.ts'
 
 /** Stands behind each message in what is written to the connection; XML has no such character. */
@@ -16,12 +16,12 @@ const CLOSING_MILLISECONDS = 5000
 
 /** Ends WebSockets (RFC 6455) on sockets on which a client asked for one. */
 export class WebSockets {
-  readonly #server: WebSocketServer
+  readonly #server: Server<typeof LimitedWebSocket>
 
   /** `longest` is the number of bytes of a message at most; `protocol` is the one that is spoken (RFC 6455 §1.9). */
   constructor(protocol: string, longest: number) {
     const options = {
-      noServer: true, clientTracking: false, handleProtocols: () => protocol,
+      noServer: true, clientTracking: false, handleProtocols: () => protocol, WebSocket: LimitedWebSocket,
       // Nothing is compressed: a secret can be told by the length of what it is compressed with, and little text makes much.
       perMessageDeflate: false,
       maxPayload: longest, maxFragments: MOST_FRAGMENTS, maxBufferedChunks: MOST_CHUNKS,
@@ -39,6 +39,22 @@ export class WebSockets {
   }
 }
 
+/** RFC 6455 §7.4.1: what the library ends a connection with where a message has too many pieces, or is too big. */
+const EXCEEDED: readonly (number | undefined)[] = [1008, 1009]
+
+/**
+ * The library closes a connection at the first byte beyond a limit, by a number and no word of XMPP. RFC 7395 §3.5 has a
+ * stream end by its error, §3.6 by <close/>: so the owner is told before anything is written.
+ */
+class LimitedWebSocket extends WebSocket {
+  exceeded: () => void = () => {}
+
+  override close(code?: number, reason?: string | Buffer): void {
+    if (EXCEEDED.includes(code) && this.readyState === WebSocket.OPEN) this.exceeded()
+    super.close(code, reason) // where the owner has closed it, this is nothing
+  }
+}
+
 /**
  * A WebSocket as a stream sees it: text goes out in messages, and each chunk that comes in is one. TLS, where there is
  * any, ends with us below it (RFC 7395 §3.9), so it cannot begin here.
@@ -47,7 +63,7 @@ class WebSocketConnection implements Connection {
   readonly peer: string | undefined
   readonly onion: boolean
   owner: ConnectionOwner | undefined
-  readonly #webSocket: WebSocket
+  readonly #webSocket: LimitedWebSocket
   readonly #socket: Duplex
   /** The beginning of a message whose end is not written yet. */
   #begun = ''
@@ -55,7 +71,7 @@ class WebSocketConnection implements Connection {
   #pinged: Buffer | undefined
   #closed = false
 
-  constructor(webSocket: WebSocket, socket: Duplex, peer: string | undefined, onion: boolean) {
+  constructor(webSocket: LimitedWebSocket, socket: Duplex, peer: string | undefined, onion: boolean) {
     this.peer = peer
     this.onion = onion
     this.#webSocket = webSocket
@@ -65,6 +81,7 @@ class WebSocketConnection implements Connection {
       this.#pinged = data
       if (!socket.writableNeedDrain) this.#pong()
     })
+    webSocket.exceeded = () => this.owner?.exceeded()
     webSocket.on('error', () => {}) // the library ends the connection with the number that says why (RFC 6455 §7.4.1)
     webSocket.on('close', () => {
       this.#closed = true

@@ -10,7 +10,7 @@ export const EXIT_CODES = {
   data: { code: 65, meaning: 'The command was refused: no such account, a name that is taken, a line that is wrong' },
   unavailable: { code: 69, meaning: 'The running server does not answer' },
   software: { code: 70, meaning: 'A bug; please report it with the line on stderr' },
-  config: { code: 78, meaning: 'The configuration is wrong; nothing was started' },
+  config: { code: 78, meaning: 'The configuration or the passphrase is wrong; nothing was started' },
 } as const satisfies Record<string, { readonly code: number; readonly meaning: string }>
 
 export type Exit = keyof typeof EXIT_CODES

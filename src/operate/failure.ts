@@ -1,4 +1,5 @@
 import { CommanderError } from 'commander'
+import { PassphraseError } from '../auth/passphrase.ts'
 import { BackupError } from '../backup/backup-error.ts'
 import { ConfigError } from '../config/config-error.ts'
 import type { Config } from '../config/schema.ts'
@@ -18,7 +19,7 @@ export interface Failure {
 
 /** What an error means to the operator. Only what we know gets a message: anything else is a bug, told by its type. */
 export function failureOf(error: unknown, config?: Config): Failure {
-  if (error instanceof ConfigError) return { exit: 'config', message: error.message }
+  if (error instanceof ConfigError || error instanceof PassphraseError) return { exit: 'config', message: error.message }
   if (error instanceof CommandError) return { exit: EXIT_OF[error.code], message: error.message }
   if (error instanceof ListenError) return { exit: 'failed', message: listenRemedy(error, config) }
   if (error instanceof StoreError || error instanceof BackupError || error instanceof TorError || error instanceof CertificateError) {

@@ -1,10 +1,12 @@
 import { NS_AVATAR_DATA, NS_AVATAR_METADATA, NS_PUBSUB, NS_VCARD, rebuildAvatarItems, rebuildVcard } from '../pep/avatar.ts'
 import type { Envelope } from '../routing/envelope.ts'
 import { element, type Element } from '../xml/element.ts'
+import { hashesTo } from '../xmpp/disco-info.ts'
 import { Jid } from '../xmpp/jid.ts'
 import { NS_DISCO_INFO, NS_DISCO_ITEMS } from '../xmpp/namespaces.ts'
 import { line, matching, sha1 } from '../xmpp/shapes.ts'
 import { language } from './shapes.ts'
+import { rebuildSoftwareInfo } from './software-info.ts'
 
 /** A question that people's clients, and other servers, may ask each other. */
 export interface Question {
@@ -28,7 +30,11 @@ const MOST_FEATURES = 256
 const MOST_IDENTITIES = 8
 const MOST_ITEMS = 100
 
-/** XEP-0030 §3. Extended forms (XEP-0128) are left out: their fields are free text. */
+/**
+ * XEP-0030 §3. Extended forms (XEP-0128) are left out, as their fields are free text, but for one: what a client tells of
+ * its software, and that where the node that was asked for (XEP-0115 §6.2) is the hash of all that passes. So the receiver
+ * can verify it (§5.4), and no text passes to which the client had not bound itself in its presence.
+ */
 const discoInfo: Question = {
   name: 'query',
   namespace: NS_DISCO_INFO,
@@ -38,9 +44,13 @@ const discoInfo: Question = {
   },
   result: (payload, asked) => {
     const children = payload.elements().filter(({ namespace }) => namespace === NS_DISCO_INFO)
-    return element(NS_DISCO_INFO, 'query', { node: asked.attrs['node'] },
+    const plain = element(NS_DISCO_INFO, 'query', { node: asked.attrs['node'] },
       ...children.filter(({ name }) => name === 'identity').slice(0, MOST_IDENTITIES).map(identity),
       ...children.filter(({ name }) => name === 'feature').slice(0, MOST_FEATURES).map(feature))
+    const form = rebuildSoftwareInfo(payload)
+    if (form === undefined) return plain
+    const extended = element(NS_DISCO_INFO, 'query', plain.attrs, ...plain.children, form)
+    return hashesTo(extended, asked.attrs['node']?.split('#').at(-1)) ? extended : plain
   },
 }
 

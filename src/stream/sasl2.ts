@@ -3,6 +3,7 @@ import { element, type Element } from '../xml/element.ts'
 import { Jid } from '../xmpp/jid.ts'
 import { NS_SASL } from '../xmpp/namespaces.ts'
 import { StreamError } from '../xmpp/stream-error.ts'
+import { anotherOffer, configVersion, reliesOnAnother } from './config-version.ts'
 import type { Negotiated, StreamFeature } from './feature.ts'
 import type { InlineFeature, Login, Performed } from './inline.ts'
 import type { SaslExchanges } from './sasl-exchanges.ts'
@@ -24,6 +25,8 @@ export class Sasl2Negotiation implements StreamFeature<Stream> {
   readonly #inline: readonly InlineFeature[]
   /** What came with the exchange that is under way. */
   readonly #logins = new WeakMap<Stream, Login>()
+  /** The name of what each stream was offered (XEP-0509). */
+  readonly #versions = new WeakMap<Stream, Element>()
 
   constructor(exchanges: SaslExchanges, inline: readonly InlineFeature[]) {
     this.#exchanges = exchanges
@@ -32,13 +35,16 @@ export class Sasl2Negotiation implements StreamFeature<Stream> {
 
   /** The channel bindings (XEP-0440) stand beside it: the other profile says them. */
   offer(stream: Stream): readonly Element[] {
-    const { offered } = this.#exchanges.offer(stream)
+    const { offered, channelBindings } = this.#exchanges.offer(stream)
     // §2.1: "MUST NOT be offered if not at least one mechanism can be provided".
     if (offered.length === 0) return []
     const inline = this.#inline.flatMap((feature) => feature.offer(stream) ?? [])
-    return [element(NS_SASL2, 'authentication', {},
+    const authentication = element(NS_SASL2, 'authentication', {},
       ...offered.map((name) => element(NS_SASL2, 'mechanism', {}, name)),
-      inline.length === 0 ? undefined : element(NS_SASL2, 'inline', {}, ...inline))]
+      inline.length === 0 ? undefined : element(NS_SASL2, 'inline', {}, ...inline))
+    const version = configVersion(authentication, channelBindings.keys())
+    this.#versions.set(stream, version)
+    return [authentication, version]
   }
 
   negotiate(stream: Stream, received: Element): Negotiated | Promise<Negotiated> {
@@ -56,6 +62,11 @@ export class Sasl2Negotiation implements StreamFeature<Stream> {
 
   #begin(stream: Stream, request: Element): Negotiated | Promise<Negotiated> {
     const mechanism = request.attrs['mechanism'] ?? ''
+    const version = this.#versions.get(stream)
+    if (version !== undefined && reliesOnAnother(request, version)) {
+      stream.send(element(NS_SASL2, 'failure', {}, ...anotherOffer()))
+      return 'pending'
+    }
     const agent = request.child('user-agent', NS_SASL2)?.attrs['id']?.toLowerCase()
     const login = { request, mechanism, agent: agent !== undefined && AGENT.test(agent) ? agent : undefined }
     this.#logins.set(stream, login)

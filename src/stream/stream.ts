@@ -161,6 +161,9 @@ export class Stream implements ConnectionOwner, ParserOwner, Watched {
     if (this.#state !== 'closing') this.#rate?.took(chunk.length)
   }
 
+  /** RFC 6120 §4.9.3.14: as where the parser finds it too large. */
+  exceeded(): void { this.fail(new StreamError('policy-violation')) }
+
   drained(): void { this.#outbox.drained() }
 
   ended(): void { this.end() }
@@ -218,9 +221,7 @@ export class Stream implements ConnectionOwner, ParserOwner, Watched {
   }
 
   /** Parses nothing more; the number of bytes that had come already. */
-  stopParsing(): number {
-    return this.#parser.stop()
-  }
+  stopParsing(): number { return this.#parser.stop() }
 
   /** The peer proved to be that account, and the stream goes on without a restart (XEP-0388 §2.6.1). */
   authenticated(account: Jid): void {
@@ -241,9 +242,7 @@ export class Stream implements ConnectionOwner, ParserOwner, Watched {
     this.#place.loggedIn()
   }
 
-  get negotiating(): boolean {
-    return this.#negotiation !== undefined
-  }
+  get negotiating(): boolean { return this.#negotiation !== undefined }
 
   /** Ends the stream as agreed (RFC 6120 §4.4). */
   end(): void { this.#close(undefined) }

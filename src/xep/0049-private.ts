@@ -16,7 +16,8 @@ const BOOKMARKS = 'current'
 
 /**
  * XEP-0049: Private XML Storage, sealed. Section numbers in this file are those of version 1.2. Bookmarks in it are those of
- * PEP (XEP-0411): rooms cannot be entered here, but clients ask for them in either way as they log in.
+ * PEP (XEP-0411): rooms cannot be entered here, but clients ask for them in either way as they log in. Those of XEP-0402 are
+ * kept as they are in their node, and not converted (its "#compat" is not told): there is no room to find again.
  */
 export const privateStorage: Extension = {
   name: 'private-storage',

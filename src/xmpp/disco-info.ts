@@ -37,6 +37,11 @@ export function verificationString(info: Element, hash: string): string | undefi
   return createHash(algorithm).update(text.map((one) => `${one}<`).join('')).digest('base64')
 }
 
+/** Is it the verification string of this result by any hash function that is known? */
+export function hashesTo(info: Element, ver: string | undefined): boolean {
+  return [...HASHES.keys()].some((hash) => ver !== undefined && verificationString(info, hash) === ver)
+}
+
 function identityParts(info: Element): string[] | undefined {
   return once(children(info, 'identity').map(({ attrs }) =>
     `${attrs['category'] ?? ''}/${attrs['type'] ?? ''}/${attrs['xml:lang'] ?? ''}/${attrs['name'] ?? ''}`).sort(byOctets))

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { describe, test, type TestContext } from 'node:test'
 import { SealBroken, type StorageKey } from '../../src/auth/sealing.ts'
-import { readPassphrase } from '../../src/auth/passphrase.ts'
+import { PassphraseError, readPassphrase } from '../../src/auth/passphrase.ts'
 import { openStorageKey, type Reseal, type StorageKeySource } from '../../src/auth/storage-key.ts'
 import { openDatabase, type Database } from '../../src/store/database.ts'
 import { StoreError } from '../../src/store/store-error.ts'
@@ -39,9 +39,11 @@ function same(one: StorageKey, other: StorageKey): void {
   assert.deepEqual(one.open('purpose', 'owner', other.seal('purpose', 'owner', SECRET)), SECRET)
 }
 
-function complains(file: string, problem: RegExp): (error: unknown) => boolean {
+/** `isPassphrase` where the passphrase is what is wrong: such a start is not tried again (exit code 78). */
+function complains(file: string, problem: RegExp, isPassphrase = false): (error: unknown) => boolean {
   return (error) => {
     assert.ok(error instanceof StoreError, String(error))
+    assert.equal(error instanceof PassphraseError, isPassphrase)
     assert.equal(error.file, file)
     assert.match(error.message, problem)
     return true
@@ -87,7 +89,7 @@ test('a passphrase gives the same key at each start, and a wrong one is told at 
   same((await openStorageKey(database, byPassphrase(passphrase))).key, key)
   assert.equal(statSync(saltFile).mode & 0o777, 0o600)
   await assert.rejects(openStorageKey(openDatabase(':memory:'), byPassphrase('deny thy father')),
-    complains(saltFile, /passphrase is not the one/))
+    complains(saltFile, /passphrase is not the one/, true))
   for (const name of readdirSync(directory, { recursive: true, withFileTypes: true })) {
     if (name.isFile()) assert.ok(!readFileSync(join(name.parentPath, name.name)).includes(passphrase))
   }
@@ -110,7 +112,7 @@ test('the passphrase is the first line of its file, and not a short one', (t) =>
   writeFileSync(file, 'wherefore art thou\nnot this\n')
   assert.equal(readPassphrase(file), 'wherefore art thou')
   writeFileSync(file, 'short\n')
-  assert.throws(() => readPassphrase(file), complains(file, /12 characters/))
+  assert.throws(() => readPassphrase(file), complains(file, /12 characters/, true))
   assert.throws(() => readPassphrase(`${file}.none`), complains(`${file}.none`, /cannot be read/))
 })
 
@@ -201,7 +203,7 @@ describe('the storage key is changed', () => {
     const { database, saltFile, byPassphrase } = makePlace(t)
     const holder = await openStorageKey(database, byPassphrase('wherefore art thou'))
     await holder.rotate(keepSecret(database, holder.key), 'deny thy father')
-    await assert.rejects(openStorageKey(database, byPassphrase('wherefore art thou')), complains(saltFile, /passphrase is not the one/))
+    await assert.rejects(openStorageKey(database, byPassphrase('wherefore art thou')), complains(saltFile, /passphrase is not the one/, true))
     assert.equal(secret(database, (await openStorageKey(database, byPassphrase('deny thy father'))).key), SECRET.toString())
   })
 
@@ -229,6 +231,6 @@ describe('the storage key is changed', () => {
     assert.deepEqual(readdirSync(dirname(keyFile)), ['storage.salt'])
     const again = await openStorageKey(database, byPassphrase('wherefore art thou'))
     assert.deepEqual([secret(database, again.key), again.isDue], [SECRET.toString(), false])
-    await assert.rejects(openStorageKey(database, byFile), complains(saltFile, /sealed by a passphrase.*no way back/s))
+    await assert.rejects(openStorageKey(database, byFile), complains(saltFile, /sealed by a passphrase.*no way back/s, true))
   })
 })

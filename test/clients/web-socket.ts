@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import type { Socket } from 'node:net'
 import { WebSocket } from 'ws'
@@ -60,7 +61,7 @@ export class WebSocketClient {
         this.#read++
         return message
       }
-      if (this.code !== undefined || Date.now() > deadline) throw new Error(`nothing more after: ${this.heard.join('\n')}`)
+      if (this.code !== undefined || Date.now() > deadline) assert.fail(`nothing more after: ${this.heard.join('\n')}`)
       await this.#change(deadline)
     }
   }
@@ -77,7 +78,7 @@ export class WebSocketClient {
   async rest(): Promise<readonly string[]> {
     const deadline = Date.now() + PATIENCE
     while (this.code === undefined) {
-      if (Date.now() > deadline) throw new Error(`still open after: ${this.heard.join('\n')}`)
+      if (Date.now() > deadline) assert.fail(`still open after: ${this.heard.join('\n')}`)
       await this.#change(deadline)
     }
     return this.heard.slice(this.#read)

@@ -4,10 +4,11 @@
 
 The session bus and the display are those of the environment. Commands, and what they answer:
 
-    {"do": "read"}                                        what is showing: [{window, role, name, text, box}, ...]
+    {"do": "read"}                                        what is showing: [{window, role, name, text, more, box}, ...]
     {"do": "press", "window", "role", "name"}             whether there was such a button or menu item
     {"do": "write", "window", "name", "text"}             whether there was such a field (it is named by its label)
-    {"do": "click", "x", "y"}                             true
+    {"do": "point", "x", "y", "press"}                    true; the pointer lies there, and its button is pressed so often
+    {"do": "type", "text"}                                true; keys go to the window under the pointer, \n is Return
     {"do": "call", "service", "path", "interface", "method", "arguments"}    what the method of that service returns
 
 It ends at the end of stdin. Of the libraries it needs python3-dbus alone.
@@ -17,8 +18,13 @@ import sys
 
 import dbus.bus
 
+PROPERTIES = 'org.freedesktop.DBus.Properties'
 ACCESSIBLE = 'org.a11y.atspi.Accessible'
 REGISTRY = 'org.a11y.atspi.Registry'
+CONTROLLER = (REGISTRY, '/org/a11y/atspi/registry/deviceeventcontroller')
+INPUT = 'org.a11y.atspi.DeviceEventController'
+KEY_SYMBOL = 3  # ATSPI_KEY_SYM; those of Latin-1 are its code points (X11/keysymdef.h)
+RETURN = 0xff0d
 SHOWING = 1 << 25  # bit ATSPI_STATE_SHOWING of the first word
 FROM_THE_SCREEN = dbus.UInt32(0)
 INVISIBLE_UNTIL_OPENED = ('menu item', 'check menu item', 'radio menu item')
@@ -49,9 +55,14 @@ class Desktop:
                 return bool(self.call(item, 'org.a11y.atspi.EditableText', 'SetTextContents', 's', text))
         return False
 
-    def click(self, x, y):
-        controller = (REGISTRY, '/org/a11y/atspi/registry/deviceeventcontroller')
-        self.call(controller, 'org.a11y.atspi.DeviceEventController', 'GenerateMouseEvent', 'iis', x, y, 'b1c')
+    def point(self, x, y, press):
+        self.call(CONTROLLER, INPUT, 'GenerateMouseEvent', 'iis', x, y, ('abs', 'b1c', 'b1d')[press])
+        return True
+
+    def type(self, text):
+        for letter in text:
+            symbol = RETURN if letter == '\n' else ord(letter)
+            self.call(CONTROLLER, INPUT, 'GenerateKeyboardEvent', 'isu', symbol, '', dbus.UInt32(KEY_SYMBOL))
         return True
 
     def call_service(self, service, path, interface, method, arguments):
@@ -78,7 +89,9 @@ class Desktop:
         words = 'org.a11y.atspi.Text' in self.call(item, ACCESSIBLE, 'GetInterfaces')
         text = self.call(item, 'org.a11y.atspi.Text', 'GetText', 'ii', 0, -1) if words else ''
         box = self.call(item, 'org.a11y.atspi.Component', 'GetExtents', 'u', FROM_THE_SCREEN)
-        return {'window': title, 'role': role, 'name': self.name(item), 'text': str(text), 'box': [int(n) for n in box]}
+        more = str(self.call(item, PROPERTIES, 'Get', 'ss', ACCESSIBLE, 'Description'))
+        box = [int(n) for n in box]
+        return {'window': title, 'role': role, 'name': self.name(item), 'text': str(text), 'more': more, 'box': box}
 
     def children(self, item):
         try:
@@ -90,7 +103,7 @@ class Desktop:
         return str(self.call(item, ACCESSIBLE, 'GetRoleName'))
 
     def name(self, item):
-        return str(self.call(item, 'org.freedesktop.DBus.Properties', 'Get', 'ss', ACCESSIBLE, 'Name'))
+        return str(self.call(item, PROPERTIES, 'Get', 'ss', ACCESSIBLE, 'Name'))
 
     def shows(self, item):
         return bool(int(self.call(item, ACCESSIBLE, 'GetState')[0]) & SHOWING)
@@ -103,8 +116,8 @@ class Desktop:
 def main():
     desktop = Desktop()
     commands = {
-        'read': desktop.read, 'press': desktop.press, 'write': desktop.write, 'click': desktop.click,
-        'call': desktop.call_service,
+        'read': desktop.read, 'press': desktop.press, 'write': desktop.write, 'point': desktop.point,
+        'type': desktop.type, 'call': desktop.call_service,
     }
     for line in sys.stdin:
         command = json.loads(line)

@@ -1,12 +1,12 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { chown, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { setTimeout as passed } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
-import { pngOf } from './picture.ts'
+import { Picture, type Box } from './picture.ts'
 
 /** Debian's Python, for which Debian's D-Bus module is; another one earlier in PATH does not have it. */
 export const PYTHON = '/usr/bin/python3'
@@ -14,16 +14,19 @@ export const PYTHON = '/usr/bin/python3'
 const READER = fileURLToPath(new URL('../../../test/interop/desktop.py', import.meta.url))
 const POLL_MILLISECONDS = 200
 const STOPPING_MILLISECONDS = 5_000
+const SCREENS = 'test-results'
 /** GTK 2 tells assistive technology what it shows where these modules are loaded. */
 const ACCESSIBILITY = { GTK_MODULES: 'gail:atk-bridge', NO_AT_BRIDGE: '0' } as const
 
-/** A thing that a window shows; `box` is x, y, width and height on the screen, in pixels. */
+/** A thing that a window shows, and where on the screen. */
 export interface Item {
   readonly window: string
   readonly role: string
   readonly name: string
   readonly text: string
-  readonly box: readonly [number, number, number, number]
+  /** What is told of it where the pointer lies on it. */
+  readonly more: string
+  readonly box: Box
 }
 
 /** A method of a program on the session bus. */
@@ -40,32 +43,34 @@ export interface Service {
 export class Desktop {
   readonly #name: string
   readonly #folder: string
-  readonly #screens: string
+  readonly #user: number | undefined
   readonly #children: ChildProcess[] = []
   #answers: AsyncIterator<string> | undefined
   #reader: ChildProcess | undefined
   /** However this process ends, nothing on this desktop outlives it; what the bus has started ends with the bus. */
   readonly #exit = () => { for (const child of this.#children) child.kill() }
 
-  private constructor(name: string, folder: string, screens: string) {
+  private constructor(name: string, folder: string, user: number | undefined) {
     this.#name = name
     this.#folder = folder
-    this.#screens = screens
+    this.#user = user
     process.on('exit', this.#exit)
   }
 
   /**
-   * @param name used for the files that a failure leaves in `screens`
+   * @param name used for the files that a failure leaves
    * @param environment all that the program gets, besides PATH, the display, the bus and a UTF-8 locale
+   * @param user who all of it runs as, if that is not us
    */
   static async start(
     name: string,
     [program, ...words]: readonly [string, ...string[]],
     environment: Readonly<Record<string, string>>,
-    screens = 'test-results',
+    user?: number,
   ): Promise<Desktop> {
     const folder = await mkdtemp(join(tmpdir(), 'sotto-desktop-')) // 0700 by mkdtemp's contract
-    const desktop = new Desktop(name, folder, screens)
+    const desktop = new Desktop(name, folder, user)
+    if (user !== undefined) await chown(folder, user, user)
     const own = {
       ...environment, ...ACCESSIBILITY, PATH: process.env['PATH'] ?? '', LANG: 'C.UTF-8', XDG_RUNTIME_DIR: folder,
     }
@@ -76,7 +81,7 @@ export class Desktop {
       const bus = desktop.#spawn('dbus-daemon', ['--session', '--nofork', '--print-address=1'], { ...own, DISPLAY })
       const surroundings = { ...own, DISPLAY, DBUS_SESSION_BUS_ADDRESS: await firstLine(bus) }
       desktop.#spawn(program, words, surroundings).stdout?.resume()
-      const reader = desktop.#spawn(PYTHON, [READER], surroundings)
+      const reader = desktop.#spawn(PYTHON, ['-c', await readFile(READER, 'utf8')], surroundings)
       if (reader.stdout === null) throw new Error('no pipe') // never: it is spawned with one
       desktop.#reader = reader
       desktop.#answers = createInterface({ input: reader.stdout })[Symbol.asyncIterator]()
@@ -92,6 +97,10 @@ export class Desktop {
     return await this.#ask({ do: 'read' }) as readonly Item[] | undefined // by the reader's contract
   }
 
+  async picture(): Promise<Picture> {
+    return Picture.ofScreen(await readFile(join(this.#folder, 'Xvfb_screen0')))
+  }
+
   /**
    * Reads the screen until something on it is what is looked for.
    *
@@ -99,10 +108,10 @@ export class Desktop {
    * @throws Error after `milliseconds`, with the last screen in its message and in files
    */
   async waitFor<Found>(
-    what: string, find: (items: readonly Item[]) => Found | undefined, milliseconds: number,
+    what: string, find: (items: readonly Item[], picture: Picture) => Found | undefined, milliseconds: number,
   ): Promise<Found> {
     for (const deadline = Date.now() + milliseconds; ; await passed(POLL_MILLISECONDS)) {
-      const found = find(await this.read() ?? [])
+      const found = find(await this.read() ?? [], await this.picture())
       if (found !== undefined) return found
       if (Date.now() > deadline) {
         const told = `${this.#name} did not show ${what} within ${milliseconds} ms (${await this.keepScreen()})`
@@ -121,8 +130,18 @@ export class Desktop {
     return await this.#ask({ do: 'write', window, name, text }) === true
   }
 
-  async click(x: number, y: number): Promise<void> {
-    await this.#ask({ do: 'click', x, y })
+  async click(x: number, y: number, times: 1 | 2 = 1): Promise<void> {
+    await this.#ask({ do: 'point', x, y, press: times })
+  }
+
+  /** Lets the pointer lie there: what tells more then does. */
+  async pointAt(x: number, y: number): Promise<void> {
+    await this.#ask({ do: 'point', x, y, press: 0 })
+  }
+
+  /** Presses keys over the window where the pointer lies; a line's end is Return. */
+  async type(text: string): Promise<void> {
+    await this.#ask({ do: 'type', text })
   }
 
   /** Calls a program on the session bus. */
@@ -139,10 +158,10 @@ export class Desktop {
 
   /** Leaves the words and a picture in the folder of results; returns the picture's file name. */
   async keepScreen(): Promise<string> {
-    const file = join(this.#screens, this.#name.replaceAll(/[^a-z0-9-]/gi, '_'))
-    await mkdir(this.#screens, { recursive: true })
+    const file = join(SCREENS, this.#name.replaceAll(/[^a-z0-9-]/gi, '_'))
+    await mkdir(SCREENS, { recursive: true })
     await writeFile(`${file}.txt`, `${await this.screen()}\n`)
-    await writeFile(`${file}.png`, pngOf(await readFile(join(this.#folder, 'Xvfb_screen0'))))
+    await writeFile(`${file}.png`, (await this.picture()).png())
     return `${file}.png`
   }
 
@@ -154,7 +173,8 @@ export class Desktop {
   }
 
   #spawn(program: string, words: readonly string[], env: Readonly<Record<string, string>>): ChildProcess {
-    const child = spawn(program, words, { env, stdio: ['pipe', 'pipe', 'ignore'] })
+    const user = this.#user === undefined ? {} : { uid: this.#user, gid: this.#user }
+    const child = spawn(program, words, { env, cwd: this.#folder, stdio: ['pipe', 'pipe', 'ignore'], ...user })
     child.on('error', () => {}) // a program that is not there is told by what does not come
     child.stdin?.on('error', () => {})
     this.#children.push(child)

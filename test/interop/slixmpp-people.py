@@ -6,7 +6,9 @@ Lines, in this order: {"account": identities and PEP features of the account}, {
 avatar}, {"avatar": SHA-1 of the image that the contact fetches}, {"vcard": what the contact sees of it}, {"own": what its owner
 sees}, {"hash": the hash in the publisher's presence}, {"later": what another client of the contact is told as it logs in},
 {"tune": how publishing a tune is refused}, {"bookmarks": what comes back of private data, "contact": how the contact is refused
-them}, {"private": what comes back of XEP-0049}; or, with exit code 1, {"failed": reason}.
+them}, {"private": what comes back of XEP-0049}, {"blocked": whom the publisher has blocked, "asked": how asking that contact is
+refused it, "told": how the contact's message is refused}, {"unblocked": whom it has still blocked}; or, with exit code 1,
+{"failed": reason}. Between the last two lines the contact has seen it leave and come back.
 """
 import asyncio
 import hashlib
@@ -33,14 +35,18 @@ class Person(ClientXMPP):
     def __init__(self, jid, password, authority):
         super().__init__(jid, password)
         self.ca_certs = authority
-        for plugin in ('xep_0030', 'xep_0049', 'xep_0054', 'xep_0060', 'xep_0084', 'xep_0115', 'xep_0163', 'xep_0223'):
+        for plugin in ('xep_0030', 'xep_0049', 'xep_0054', 'xep_0060', 'xep_0084', 'xep_0115', 'xep_0163', 'xep_0191', 'xep_0199', 'xep_0223'):
             self.register_plugin(plugin)
         self.started = asyncio.get_event_loop().create_future()
         self.metadata = asyncio.Queue()
         self.presences = asyncio.Queue()
+        self.departures = asyncio.Queue()
+        self.refusals = asyncio.Queue()
         self.add_event_handler('session_start', self.on_session)
         self.add_event_handler('avatar_metadata_publish', lambda message: self.metadata.put_nowait(message))
         self.add_event_handler('presence_available', lambda presence: self.presences.put_nowait(presence))
+        self.add_event_handler('presence_unavailable', lambda presence: self.departures.put_nowait(presence['from'].bare))
+        self.add_event_handler('message_error', lambda message: self.refusals.put_nowait(message['error']['condition']))
 
     async def on_session(self, _):
         await self.get_roster()
@@ -128,7 +134,29 @@ async def show(publisher, contact, host, port, authority):
     asked = juliet.make_iq_get(ito=None)
     asked.xml.append(ET.fromstring(f"<query xmlns='jabber:iq:private'><storage xmlns='{BOOKMARKS}'/></query>"))
     tell(private=[each.get('name') for each in (await asked.send()).xml.iter(f'{{{BOOKMARKS}}}conference')])
-    return [juliet, romeo, later]
+    later.disconnect()
+    await later.disconnected
+    await block(juliet, romeo)
+    return [juliet, romeo]
+
+
+async def block(juliet, romeo):
+    publisher, contact = juliet.boundjid.bare, romeo.boundjid.bare
+    while not romeo.presences.empty():
+        romeo.presences.get_nowait()
+    await juliet['xep_0191'].block(contact)
+    while await romeo.departures.get() != publisher:
+        pass
+    romeo.send_message(mto=publisher, mbody='?OTRv3?', mtype='chat')
+    tell(blocked=await blocked_by(juliet), asked=await refusal(juliet['xep_0199'].send_ping(romeo.boundjid)),
+         told=await romeo.refusals.get())
+    await juliet['xep_0191'].unblock(contact)
+    await romeo.presence_of(publisher)
+    tell(unblocked=await blocked_by(juliet))
+
+
+async def blocked_by(person):
+    return sorted(str(jid) for jid in (await person['xep_0191'].get_blocked())['blocklist']['items'])
 
 
 async def main(*line):

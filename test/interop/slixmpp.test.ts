@@ -42,7 +42,7 @@ describe('slixmpp, as Debian ships it', { skip }, () => {
     assert.equal(login?.['mechanism'], 'SCRAM-SHA-256-PLUS')
   })
 
-  test('two people show each other their faces, by PEP, vCard and presence; words and private data stay where they are', async () => {
+  test('two people show each other their faces, by PEP, vCard and presence; words and private data stay where they are; one blocks the other', async () => {
     const { certificate } = server.identityFiles(DOMAIN)
     const told = Object.assign({}, ...await program(PEOPLE, `${PASSWORD}\n${PASSWORD}\n`,
       [`juliet@${DOMAIN}`, `romeo@${DOMAIN}`, '127.0.0.1', `${server.port}`, certificate])) as Record<string, unknown>
@@ -56,6 +56,7 @@ describe('slixmpp, as Debian ships it', { skip }, () => {
       vcard: { name: '', nickname: ['Jule'], photo: id }, own: { name: 'Juliet Capulet', nickname: ['Jule'], photo: id },
       hash: id, later: metadata, tune: 'feature-not-implemented',
       bookmarks: ['words'], contact: 'item-not-found', private: ['words'],
+      blocked: [`romeo@${DOMAIN}`], asked: 'not-acceptable', told: 'service-unavailable', unblocked: [],
     })
   })
 

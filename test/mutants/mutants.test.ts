@@ -7,13 +7,14 @@ import { CONTENT_MUTANTS } from './content-mutants.ts'
 import { OTR_MUTANTS } from './otr-mutants.ts'
 import { PEP_MUTANTS } from './pep-mutants.ts'
 import { POLICY_MUTANTS } from './policy-mutants.ts'
+import { TRUST_MUTANTS } from './trust-mutants.ts'
 import { VERSION_4_MUTANTS } from './version4-mutants.ts'
 import { placesOf, ROOT, sourceOf, Workbench } from './workbench.ts'
 
 /** Mutants tried at the same time. */
 const CONCURRENCY = 2
 
-const MUTANTS = [...OTR_MUTANTS, ...VERSION_4_MUTANTS, ...AUDIT_MUTANTS, ...POLICY_MUTANTS, ...CONTENT_MUTANTS, ...PEP_MUTANTS]
+const MUTANTS = [...OTR_MUTANTS, ...VERSION_4_MUTANTS, ...AUDIT_MUTANTS, ...POLICY_MUTANTS, ...CONTENT_MUTANTS, ...PEP_MUTANTS, ...TRUST_MUTANTS]
 const benches = Array.from({ length: CONCURRENCY }, () => new Workbench([...new Set(MUTANTS.map(({ file }) => file))]))
 after(() => {
   for (const bench of benches) bench.remove()

@@ -2,6 +2,7 @@ import { mutantsOf, type Mutant } from './mutant.ts'
 
 const MESSAGES = ['test/policy/require-otr.test.ts']
 const IQS = ['test/policy/iq-allowance.test.ts']
+const SOFTWARE = ['test/policy/software-info.test.ts']
 const PRESENCE = ['test/policy/rebuild-presence.test.ts']
 const IM = ['test/im/delivery.test.ts']
 
@@ -279,6 +280,29 @@ const QUESTIONS: readonly Mutant[] = [
     ['the item of an avatar is a hash', "sha1(items?.child('item', NS_PUBSUB)?.attrs['id'])", "items?.child('item', NS_PUBSUB)?.attrs['id']"],
     ['a payload by its name', 'return question?.name === payload.name ? question : undefined', 'return question'],
     ['the node of capabilities has a hash', 'CAPS_NODE = /^[!-~]{1,200}#[A-Za-z0-9+/]{20,88}={0,2}$/', 'CAPS_NODE = /^[!-~]{1,200}#/'],
+  ),
+  ...mutantsOf('src/policy/iq-payloads.ts', SOFTWARE,
+    ['a form that the hash does not cover', "return hashesTo(extended, asked.attrs['node']?.split('#').at(-1)) ? extended : plain", 'return extended'],
+    ['a form that the hash covers', "return hashesTo(extended, asked.attrs['node']?.split('#').at(-1)) ? extended : plain", 'return plain'],
+    ['a form as it came', 'const form = rebuildSoftwareInfo(payload)', "const form = payload.child('x', 'jabber:x:data')"],
+  ),
+  ...mutantsOf('src/policy/software-info.ts', SOFTWARE,
+    ['the type of a form', "if (values?.get('FORM_TYPE')?.join('\\n') !== NS_SOFTWARE_INFO) return undefined", 'if (values === undefined) return undefined'],
+    ['one type', "?.join('\\n')", '?.[0]'],
+    ['one form', ' || others.length > 0 ?', ' ?'],
+    ['fields that are listed', '|| !TEXT_FIELDS.has(name) ?', '?'],
+    ['no field is overlooked', 'fields.every((field) => field !== undefined) ? resultForm(NS_SOFTWARE_INFO, fields)',
+      'true ? resultForm(NS_SOFTWARE_INFO, fields.filter((field) => field !== undefined))'],
+    ['one value', 'values.length === 1 ? matching', 'values.length >= 1 ? matching'],
+    ['64 characters', '{0,64}$/', '{0,65}$/'],
+    ['no control character', 'TEXT = /^[ -;=-~]', 'TEXT = /^[\\0-;=-~]'],
+    ['no character beyond ASCII', 'TEXT = /^[ -;=-~]', 'TEXT = /^[ -;=-~\\x7f-\\uffff]'],
+    ['values that are texts', "matching(TEXT, values[0])", 'values[0]'],
+    ['protocols are of two names', '/^ipv[46]$/', '/^ipv[0-9]$/'],
+    ['a protocol to its end', '/^ipv[46]$/', '/^ipv[46]/'],
+    ['a protocol from its beginning', '/^ipv[46]$/', '/ipv[46]$/'],
+    ['each protocol', 'values.every((value) => PROTOCOL', 'values.some((value) => PROTOCOL'],
+    ['two protocols', 'values.length <= MOST_PROTOCOLS && ', ''],
   ),
   ...mutantsOf('src/pep/avatar.ts', [...IQS, ...MESSAGES],
     ['a photo is an image', 'return bytes.toString(\'base64\') === base64 && isImage(bytes) ? base64 : undefined', 'return base64'],

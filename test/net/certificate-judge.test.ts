@@ -71,6 +71,8 @@ describe('RFC 6120 §13.7.2: a certificate is believed by its path to an authori
     const own = await Issued.root({ subject: 'CN=montague.lit', authority: false, usage: USAGE.digitalSignature, names: MONTAGUE })
     assert.equal(verdict([own.der], [root]), 'self-signed')
     assert.equal(verdict([own.der], [root, own]), 'trusted')
+    const forMail = await Issued.root({ subject: 'CN=montague.lit', authority: false, usage: USAGE.digitalSignature, names: MONTAGUE, purposes: [EMAIL_PROTECTION] })
+    assert.equal(verdict([forMail.der], [forMail]), 'wrong-purpose', 'but not for another purpose')
     const { certificate } = await selfSigned('montague.lit', NOW)
     const made = Buffer.from(certificate.replace(/-.*-|\s/g, ''), 'base64')
     assert.equal(verdict([made], [root]), 'self-signed', 'as this server makes them')
@@ -127,6 +129,7 @@ describe('RFC 6120 §13.7.2: a certificate is believed by its path to an authori
     ['for clients only, above one for servers only', { purposes: [CLIENT_AUTH] }, 'wrong-purpose'],
     ['for servers only', { purposes: [SERVER_AUTH] }, 'trusted'],
     ['signed with SHA-1', { hash: 'SHA-1' }, 'weak'],
+    ['with a key of 1024 bits', { rsaBits: 1024 }, 'weak'],
     ['for montague.lit', { extensions: [nameConstraints([dns('montague.lit')])] }, 'trusted'],
     ['for capulet.lit', { extensions: [nameConstraints([dns('capulet.lit')])] }, 'name-not-permitted'],
     ['for all but montague.lit', { extensions: [nameConstraints([], [dns('montague.lit')])] }, 'name-not-permitted'],
@@ -211,6 +214,16 @@ describe('RFC 6120 §13.7.2: a certificate is believed by its path to an authori
     const { der } = await root.issue({ names: MONTAGUE })
     assert.equal(verdict([der, ...decoys.map((one) => one.der)], [stranger]), 'untrusted')
     assert.equal(verdict([der, ...decoys.map((one) => one.der)], [root]), 'trusted')
+  })
+
+  test('nor with paths that lead back to where they came from: after twenty signatures nobody is believed', async () => {
+    const [here, there] = [await Issued.root({ subject: 'CN=Here' }), await Issued.root({ subject: 'CN=There' })]
+    const there4 = await Promise.all(Array.from({ length: 4 }, () => here.signedBy(there)))
+    const back4 = await Promise.all(Array.from({ length: 4 }, () => there.signedBy(here)))
+    const out = await here.signedBy(root, { pathLength: 0 })
+    const { der } = await here.issue({ names: MONTAGUE })
+    assert.equal(verdict([der, out.der], [root]), 'trusted')
+    assert.equal(verdict([der, ...[...there4, ...back4, out].map((one) => one.der)], [root]), 'path-too-long')
   })
 
   test('whatever the bytes are, judging never throws', async () => {

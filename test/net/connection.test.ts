@@ -219,6 +219,7 @@ class ClosedOwner implements ConnectionOwner {
   }
 
   receivedBytes(): void {}
+  exceeded(): void {}
   drained(): void {}
   ended(): void {}
 }

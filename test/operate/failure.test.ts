@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { CommanderError } from 'commander'
 import { test } from 'node:test'
+import { PassphraseError } from '../../src/auth/passphrase.ts'
 import { ConfigError } from '../../src/config/config-error.ts'
 import { loadConfig } from '../../src/config/load.ts'
 import { ListenError } from '../../src/net/listener.ts'
@@ -19,6 +20,7 @@ test('an error that the operator can mend has a message and the exit code of its
     [new CommandError('unavailable', 'gone'), 'unavailable', /^gone$/],
     [new CommandError('internal', 'see the log'), 'software', /^see the log$/],
     [new StoreError('data/sotto.db', 'is damaged', 'Restore it.'), 'failed', /^data\/sotto\.db: is damaged\. Restore it\.$/],
+    [new PassphraseError('keys/storage.salt', 'the passphrase is not the one', 'Start again.'), 'config', /^keys\/storage\.salt: the passphrase/],
     [new TorNotFound('tor'), 'failed', /install tor/],
     [new CertificateError('a.pem', 'not a certificate'), 'failed', /^a\.pem: not a certificate$/],
     [new CommanderError(1, 'x', 'x'), 'usage', undefined],

@@ -25,7 +25,7 @@ describe('a passphrase', { timeout: 120_000 }, () => {
     const listed = await place.atTerminal(['account', 'list'], [['Passphrase: ', FIRST]])
     assert.deepEqual([listed.code, /juliet@capulet\.lit/.test(listed.stdout)], [0, true], listed.stdout)
     const wrong = await place.atTerminal(['account', 'list'], [['Passphrase: ', SECOND]])
-    assert.deepEqual([wrong.code, /the passphrase is not the one/.test(wrong.stdout)], [1, true], wrong.stdout)
+    assert.deepEqual([wrong.code, /the passphrase is not the one/.test(wrong.stdout)], [78, true], wrong.stdout)
   })
 
   test('that was mistyped or is short is none at the first start', async (t) => {
@@ -77,7 +77,7 @@ describe('a passphrase', { timeout: 120_000 }, () => {
     for (const secret of [expandedSecretKey, expandedSecretKey.subarray(0, 32), storageKey, Buffer.from(storageKey, 'base64')]) assert.ok(!bytes.includes(secret))
     place.configure(NO_TOR)
     const { code, stderr } = await place.sotto(['account', 'list'])
-    assert.deepEqual([code, /sealed by a passphrase, and the configuration names none/.test(stderr)], [1, true])
+    assert.deepEqual([code, /sealed by a passphrase, and the configuration names none/.test(stderr)], [78, true])
   })
 })
 

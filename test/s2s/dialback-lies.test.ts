@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { after, afterEach, before, describe, test } from 'node:test'
 import type { RawStream } from '../scenario/scenario.ts'
-import { CAPULET, Clearnet, message, VERONA } from './clearnet.ts'
+import { auth, CAPULET, Clearnet, message, VERONA } from './clearnet.ts'
 import type { Shown } from './notary.ts'
-import type { FakePeer } from './verona.ts'
+import { features, header, type FakePeer } from './verona.ts'
 
 const MANTUA = 'mantua.lit'
 const KEY = /<db:result [^>]*>([0-9a-f]{64})<\/db:result>/
@@ -181,5 +181,60 @@ describe('dialback by TLS, with servers that lie (XEP-0220)', () => {
     await clearnet.hears('1')
     assert.match(await stream.send(message(`balthasar@${MANTUA}/x`, '2')).rest(), /<invalid-from /)
     assert.deepEqual(clearnet.heard, ['1'])
+  })
+
+  test('§2.1.2: a domain that answers for itself no longer speaks no longer, and the other on the stream goes on', async () => {
+    await clearnet.serve({ unverified: [MANTUA] })
+    const mantua = await clearnet.peer(MANTUA)
+    const { stream, id } = await clearnet.external()
+    const opened = mantua.openedInTls(MANTUA, sound)
+    stream.send(claim('key', MANTUA))
+    const asked = await opened
+    for (const [type, answer] of [['valid', /<db:result [^>]*type='valid'\/>/], ['invalid', /<db:result [^>]*type='error'><error type='auth'><forbidden /]] as const) {
+      await asked.expect(/<db:verify /)
+      asked.send(verdict(id, { from: MANTUA, type }))
+      await stream.expect(answer)
+      if (type === 'valid') stream.send(message(`balthasar@${MANTUA}/x`, '1') + claim('another', MANTUA))
+    }
+    stream.send(message(`mercutio@${VERONA}/x`, '2'))
+    await clearnet.hears('2')
+    assert.match(await stream.send(message(`balthasar@${MANTUA}/x`, '3')).rest(), /<invalid-from /)
+    assert.deepEqual(clearnet.heard, ['1', '2'])
+  })
+
+  test('§2.1.1: a key is for the stream as it was: what is said of it after a restart proves nothing', async () => {
+    await clearnet.serve({ unverified: [MANTUA] })
+    const mantua = await clearnet.peer(MANTUA)
+    const { stream, id } = await clearnet.call(sound)
+    const opened = mantua.openedInTls(MANTUA, sound)
+    stream.send(claim('key', MANTUA))
+    const asked = await opened
+    await asked.expect(/<db:verify /)
+    await stream.send(auth('=')).expect(/<success[^>]*>/)
+    await features(stream.send(header({ from: VERONA, to: CAPULET })))
+    asked.send(verdict(id, { from: MANTUA }))
+    // What is said to Mantua goes by the stream on which it answered: then the answer has been read.
+    clearnet.says('1', `balthasar@${MANTUA}`)
+    await asked.expect(KEY)
+    assert.match(await stream.send(message(`balthasar@${MANTUA}/x`)).rest(), /^<stream:error><invalid-from /)
+    assert.deepEqual(clearnet.heard, [])
+  })
+
+  test('XEP-0288: by a stream without a certificate nothing goes back, as who reads it is not known', async () => {
+    await clearnet.serve({ unverified: [VERONA] })
+    const verona = await clearnet.peer()
+    const { stream, id } = await clearnet.call()
+    const opened = verona.openedInTls(VERONA, sound)
+    stream.send(`<bidi xmlns='urn:xmpp:bidi'/>${claim('key')}`)
+    const asked = await opened
+    await asked.expect(/<db:verify /)
+    asked.send(verdict(id))
+    await stream.expect(/<db:result [^>]*type='valid'\/>/)
+    stream.send(message(`mercutio@${VERONA}/x`))
+    await clearnet.hears('1')
+    clearnet.says('2')
+    await asked.expect(KEY)
+    asked.send(`<db:result from='${VERONA}' to='${CAPULET}' type='valid'/>`)
+    await asked.expect(/<message [^>]*id='2'/)
   })
 })

@@ -1,4 +1,5 @@
 /** Servers in one process that call each other by unix sockets, and peers that say exactly what a test wants said. */
+import assert, { AssertionError } from 'node:assert/strict'
 import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { connect, createServer, type ListenOptions, type Server, type Socket } from 'node:net'
@@ -168,7 +169,7 @@ export class FakePeer {
   /** The next connection that comes in. */
   called(): Promise<RawStream> {
     return new Promise((resolve, reject) => {
-      this.#waiting.push({ came: resolve, deadline: setTimeout(() => reject(new Error('nobody called')), 2 * PATIENCE) })
+      this.#waiting.push({ came: resolve, deadline: setTimeout(() => reject(new AssertionError({ message: 'nobody called' })), 2 * PATIENCE) })
     })
   }
 
@@ -248,7 +249,7 @@ export function header(attributes: Readonly<Record<string, string>>): string {
 /** Waits until it is so; streams take turns of the event loop. */
 export async function until(isSo: () => boolean, what: string): Promise<void> {
   for (const deadline = Date.now() + PATIENCE; !isSo();) {
-    if (Date.now() > deadline) throw new Error(`it never came to pass: ${what}`)
+    if (Date.now() > deadline) assert.fail(`it never came to pass: ${what}`)
     await new Promise((resolve) => { setTimeout(resolve, 2) })
   }
 }

@@ -2,6 +2,8 @@ import assert from 'node:assert/strict'
 import { createHmac, randomUUID } from 'node:crypto'
 import type { TLSSocket } from 'node:tls'
 import { after, before, describe, test } from 'node:test'
+import { configVersion } from '../../src/stream/config-version.ts'
+import { element, type Element } from '../../src/xml/element.ts'
 import { ScramClient } from '../clients/scram.ts'
 import { RawStream, Scenario } from './scenario.ts'
 
@@ -26,13 +28,19 @@ describe('XEP-0388, XEP-0386, XEP-0484: a login in one round trip', () => {
   before(async () => { scenario = await Scenario.start(CAPULET, { 'juliet@capulet.lit': PASSWORD, 'nurse@capulet.lit': PASSWORD }) })
   after(() => scenario.stop())
 
-  /** The stream of a client, in TLS, that says who it is; and the features that it is offered. */
-  async function secured(from = ''): Promise<{ stream: RawStream, features: string }> {
+  /** A connection in TLS on which nothing was said yet. */
+  async function unopened(): Promise<RawStream> {
     const stream = (await scenario.raw()).open('capulet.lit')
     await stream.expect(/<\/stream:features>/)
     stream.send(`<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>`)
     await stream.expect(/<proceed[^>]*>/)
     await stream.upgrade('capulet.lit')
+    return stream
+  }
+
+  /** The stream of a client, in TLS, that says who it is; and the features that it is offered. */
+  async function secured(from = ''): Promise<{ stream: RawStream, features: string }> {
+    const stream = await unopened()
     stream.send(`${HEADER}${from === '' ? '' : ` from='${from}'`}>`)
     const [features] = await stream.expect(/<stream:features>.*?<\/stream:features>/)
     return { stream, features }
@@ -60,6 +68,7 @@ describe('XEP-0388, XEP-0386, XEP-0484: a login in one round trip', () => {
   const proof = (secret: string, binding = Buffer.alloc(0), name = 'juliet'): string => Buffer.concat([
     Buffer.from(`${name}\0`), createHmac('sha256', secret).update('Initiator').update(binding).digest(),
   ]).toString('base64')
+  const versionIn = (features: string): string => /<config-version [^>]*>/.exec(features)?.[0] ?? assert.fail(features)
   const FAST = `<fast xmlns='urn:xmpp:fast:0'/>`
 
   /** What a client is answered that shows this token. */
@@ -138,6 +147,37 @@ describe('XEP-0388, XEP-0386, XEP-0484: a login in one round trip', () => {
   test('XEP-0388 §3.8: a second login on the stream is a stream error', async () => {
     const { stream } = await login('')
     assert.match(await stream.send(authenticate()).rest(), /<stream:error>/)
+  })
+
+  test('XEP-0509 §2.2: a client that knows the offer logs in before it sees it, the header and its login in one piece', async () => {
+    const { stream: before, features } = await secured()
+    before.destroy()
+    const version = versionIn(features)
+    const again = await unopened()
+    again.send(`${HEADER}>${authenticate(version)}`)
+    const [, offered = ''] = await again.expect(/(<stream:features>.*?<\/stream:features>)<success /)
+    assert.equal(versionIn(offered), version, 'the same offer has the same version')
+    again.destroy()
+  })
+
+  test('XEP-0509 §2.2: whoever relies on another offer is told so, is not logged in, and has not failed', async () => {
+    const { stream } = await secured()
+    const outdated = `<config-version xmlns='urn:xmpp:iap:0' scheme='opaque' value='Tm9uLW1hdGNoaW5n'/>`
+    for (let count = 0; count < 20; count++) {
+      const [answer] = await stream.send(authenticate(`${outdated}${bind()}`)).expect(/<(failure|success).*?<\/\1>/)
+      assert.equal(answer, `<failure xmlns='urn:xmpp:sasl:2'><aborted xmlns='urn:ietf:params:xml:ns:xmpp-sasl'/><config-version-mismatch xmlns='urn:xmpp:iap:0'/></failure>`)
+    }
+    await stream.send(authenticate(bind())).expect(/<success.*?<bound/)
+    stream.destroy()
+  })
+
+  test('XEP-0509 §2.1: what is offered over an onion or without channel binding has another version than what is offered in TLS', () => {
+    const offer = (...mechanisms: string[]): Element => element(SASL2, 'authentication', {}, ...mechanisms.map((name) => element(SASL2, 'mechanism', {}, name)))
+    const versions = [
+      configVersion(offer('SCRAM-SHA-256-PLUS', 'SCRAM-SHA-256'), ['tls-exporter']), configVersion(offer('SCRAM-SHA-256'), ['tls-exporter']),
+      configVersion(offer('SCRAM-SHA-256'), []), configVersion(offer('SCRAM-SHA-256', 'PLAIN'), []),
+    ].map(({ attrs }) => attrs['value'])
+    assert.equal(new Set(versions).size, versions.length)
   })
 
   test('XEP-0386 §4.2: the success names the full JID, with the client\'s tag in front, and the session is bound', async () => {

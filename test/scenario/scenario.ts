@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { connect, type NetConnectOpts, type Socket } from 'node:net'
@@ -125,7 +126,7 @@ export class RawStream {
         this.#text = this.#text.slice(match.index + match[0].length)
         return match
       }
-      if (this.#ended || Date.now() > deadline) throw new Error(`no ${String(pattern)} in: ${this.#text}`)
+      if (this.#ended || Date.now() > deadline) assert.fail(`no ${String(pattern)} in: ${this.#text}`)
       await this.#change(deadline)
     }
   }
@@ -134,7 +135,7 @@ export class RawStream {
   async rest(): Promise<string> {
     const deadline = Date.now() + PATIENCE
     while (!this.#ended) {
-      if (Date.now() > deadline) throw new Error(`still open after: ${this.#text}`)
+      if (Date.now() > deadline) assert.fail(`still open after: ${this.#text}`)
       await this.#change(deadline)
     }
     return this.#text

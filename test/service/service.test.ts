@@ -95,11 +95,13 @@ test('the unit for systemd', async (t) => {
     assert.match(sotto('account list', '', handed), /^juliet@/m)
   })
 
-  await t.test('does not start by another passphrase, and says so', () => {
+  await t.test('does not start by another passphrase, says so, and does not try again', async () => {
     writeFileSync(machine.path('etc/sotto/other'), 'a rose by another name')
-    writeFileSync(machine.path('etc/systemd/system/sotto.service.d/passphrase.conf'), '[Service]\nLoadCredential=sotto.passphrase:/etc/sotto/other\nRestart=no\nType=oneshot\n')
+    writeFileSync(machine.path('etc/systemd/system/sotto.service.d/passphrase.conf'), '[Service]\nLoadCredential=sotto.passphrase:/etc/sotto/other\n')
     machine.run('systemctl', 'daemon-reload')
-    assert.notEqual(machine.attempt('systemctl', 'start', 'sotto').status, 0)
+    machine.run('systemctl', 'start', 'sotto')
+    await ended()
+    assert.deepEqual([machine.property('ExecMainStatus'), machine.property('NRestarts')], ['78', '0'])
     assert.ok(/the passphrase is not the one/.test(journal()), journal())
   })
 

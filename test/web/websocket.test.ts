@@ -9,6 +9,13 @@ import { Serving } from './site.ts'
 const PASSWORD = 'parting is such sweet sorrow'
 const NS_FRAMING = 'urn:ietf:params:xml:ns:xmpp-framing'
 const CLOSE = `<close xmlns='${NS_FRAMING}'/>`
+const POLICY_VIOLATION = `<stream:error xmlns:stream='http://etherx.jabber.org/streams'><policy-violation xmlns='urn:ietf:params:xml:ns:xmpp-streams'/></stream:error>`
+
+/** A stanza of so many bytes; the limit is 256 kB where nothing else is configured. */
+function stanzaOf(bytes: number): string {
+  const [start, end] = [`<message xmlns='jabber:client' to='capulet.lit'><body>`, '</body></message>']
+  return start + 'b'.repeat(bytes - start.length - end.length) + end
+}
 
 describe('XMPP by WebSocket', () => {
   let serving: Serving
@@ -192,18 +199,49 @@ time_to_drain = "3s"
     }
   })
 
-  test('a message that comes in pieces is one; in more than 64, or larger than a stanza, it ends the connection', async () => {
+  test('a message that comes in pieces is one', async () => {
     const client = await login()
     const ping = `<iq xmlns='jabber:client' type='get' id='pieces' to='capulet.lit'><ping xmlns='urn:xmpp:ping'/></iq>`
     for (let at = 0; at < ping.length; at += 10) client.webSocket.send(ping.slice(at, at + 10), { fin: at + 10 >= ping.length })
     await client.expect(/id='pieces'/)
-    for (let at = 0; at < 70; at++) client.webSocket.send('<', { fin: false })
-    await client.rest()
-    assert.equal(client.code, 1008)
-    const other = await login()
-    other.send(`<message xmlns='jabber:client'><body>${'b'.repeat(256 * 1024)}</body></message>`)
-    await other.rest()
-    assert.equal(other.code, 1009)
+    client.destroy()
+  })
+
+  const tooMuch: Readonly<Record<string, (client: WebSocketClient) => void>> = {
+    'one byte more than a stanza': (client) => client.send(stanzaOf(256 * 1024 + 1)),
+    'many times as much': (client) => client.send(stanzaOf(8 * 1024 * 1024)),
+    'as much in pieces, of which none is': (client) => {
+      const [stanza, piece] = [stanzaOf(300 * 1024), 100 * 1024]
+      for (let at = 0; at < stanza.length; at += piece) client.webSocket.send(stanza.slice(at, at + piece), { fin: at + piece >= stanza.length })
+    },
+    'more than 64 pieces': (client) => {
+      for (let at = 0; at < 70; at++) client.webSocket.send('<', { fin: false })
+    },
+  }
+  for (const [what, say] of Object.entries(tooMuch)) {
+    for (const [way, name] of [[() => https, 'https'], [() => onion, 'onion']] as const) {
+      test(`RFC 6120 §4.9.3.14, RFC 7395 §3.5, §3.6: ${what} ends the stream with policy-violation, as by TCP (${name})`, async () => {
+        const client = await login('juliet', 'balcony', way())
+        say(client)
+        assert.deepEqual(await client.rest(), [POLICY_VIOLATION, CLOSE])
+        assert.equal(client.code, 1000)
+      })
+    }
+  }
+
+  test('and so it does before the stream is open, after our header', async () => {
+    const client = await connect()
+    const said = await client.send(stanzaOf(300 * 1024)).rest()
+    assert.match(said[0] ?? '', /^<open /)
+    assert.deepEqual(said.slice(1), [POLICY_VIOLATION, CLOSE])
+  })
+
+  test('a stanza of as many bytes as there may be passes', async () => {
+    const client = await login()
+    client.send(stanzaOf(256 * 1024))
+    client.send(`<iq xmlns='jabber:client' type='get' id='after' to='capulet.lit'><ping xmlns='urn:xmpp:ping'/></iq>`)
+    await client.expect(/id='after'/)
+    client.destroy()
   })
 
   test('RFC 7395 §3.4: we answer the header with ours, and then with what may be negotiated', async () => {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { extensions } from '../../src/extensions.ts'
 import { TestHouse, type TestClient } from '../house.ts'
-import { eventsOf, interested, items, outcomeOf, payloadOf, publish } from './people.ts'
+import { eventsOf, interested, items, outcomeOf, payloadOf, publish, pubsub } from './people.ts'
 
 const JULIET = 'juliet@capulet.lit'
 const query = (inner: string): string => `<query xmlns='jabber:iq:private'>${inner}</query>`
@@ -113,5 +113,43 @@ describe('XEP-0411: Bookmarks Conversion', () => {
     for (const access of ['open', 'presence']) {
       assert.equal(await outcomeOf(house, juliet, 'set', publish('storage:bookmarks', `<item id='current'>${BOOKMARKS}</item>`, { access_model: access })), 'cancel conflict precondition-not-met')
     }
+  })
+})
+
+describe('bookmarks at a login: rooms cannot be entered here, and no client is shown an error for having none', () => {
+  const NODE = 'urn:xmpp:bookmarks:1'
+  const BOOKMARK = `<conference xmlns='${NODE}' name='Orchard' autojoin='false'><nick>Juliet</nick></conference>`
+  const OPTIONS = { persist_items: 'true', max_items: 'max', send_last_published_item: 'never', access_model: 'whitelist' }
+
+  test('private XML is empty, whatever a client asks for at its start', async () => {
+    const { get } = await scene()
+    for (const asked of ['storage xmlns=\'storage:bookmarks\'', 'storage xmlns=\'storage:rosternotes\'', 'storage xmlns=\'storage:metacontacts\'', 'roster xmlns=\'roster:delimiter\'']) {
+      assert.equal(await get(`<${asked}/>`), query(`<${asked}/>`))
+    }
+  })
+
+  test('XEP-0060 §6.5.9: both nodes are not found, which is how a client learns that there are none', async () => {
+    const { house, juliet } = await scene()
+    const { account } = house.installation.host.features
+    for (const node of ['storage:bookmarks', NODE]) assert.equal(await outcomeOf(house, juliet, 'get', items(node)), 'cancel item-not-found')
+    assert.ok(!account.some((feature) => feature.startsWith(NODE)), 'XEP-0402: what is not converted is not said to be')
+  })
+
+  test('a client that wants to hear of either hears nothing', async () => {
+    const { house } = await scene()
+    const chamber = await interested(house, `${JULIET}/chamber`, 'storage:bookmarks', NODE)
+    assert.deepEqual(eventsOf(chamber), [])
+  })
+
+  test('XEP-0402 §3: what one client adds with the options of the specification its others hear of, read, and remove', async () => {
+    const { house, juliet } = await scene()
+    const chamber = await interested(house, `${JULIET}/chamber`, NODE)
+    const item = `<item id='orchard@rooms.example'>${BOOKMARK}</item>`
+    assert.equal(await outcomeOf(house, juliet, 'set', publish(NODE, item, OPTIONS)), 'result')
+    assert.deepEqual(eventsOf(chamber), [`${JULIET} > ${JULIET}/chamber: <items node='${NODE}'>${item}</items>`])
+    assert.equal(await payloadOf(house, chamber, 'get', items(NODE)), items(NODE, item))
+    assert.equal(await outcomeOf(house, juliet, 'set', pubsub(`<retract node='${NODE}' notify='true'><item id='orchard@rooms.example'/></retract>`)), 'result')
+    assert.deepEqual(eventsOf(chamber), [`${JULIET} > ${JULIET}/chamber: <items node='${NODE}'><retract id='orchard@rooms.example'/></items>`])
+    assert.equal(await payloadOf(house, juliet, 'get', items(NODE)), items(NODE))
   })
 })
