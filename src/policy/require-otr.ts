@@ -41,6 +41,8 @@ export const requireOtr: Extension = {
       note: 'regenerated for OTR, else left out',
     },
   ],
+  // Both speak to clients; a server that let everything pass would obey them.
+  clauses: [],
 
   enforces: [PROFILE],
   forms: (config, domain) => domain.config.policy === PROFILE ? [policyForm(config, PROFILE)] : [],

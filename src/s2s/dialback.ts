@@ -5,7 +5,7 @@ import { NS_DIALBACK, NS_SERVER, NS_STANZA_ERRORS } from '../xmpp/namespaces.ts'
 import { StanzaError } from '../xmpp/stanza-error.ts'
 import { StreamError } from '../xmpp/stream-error.ts'
 
-/** Announced as a stream feature (XEP-0220 §2.2); errors in answers do not end the stream (§2.4). */
+/** Announced as a stream feature (XEP-0220 §2.4.1); errors in answers do not end the stream (§2.4.2). */
 export const NS_DIALBACK_FEATURE = 'urn:xmpp:features:dialback'
 
 /** A SHA-256 in hexadecimal is what everybody sends; whoever sends more than a hash of twice that is up to something. */
@@ -61,7 +61,7 @@ export interface DialbackElement {
   readonly key: string
 }
 
-/** Reads <result/> or <verify/>. @throws StreamError where it names no two domains, or is neither (XEP-0220 §2.1) */
+/** Reads <result/> or <verify/>. @throws StreamError where it names no two domains, or is neither (XEP-0220 §2) */
 export function readDialback(received: Element): DialbackElement {
   const { name, attrs: { from = '', to = '', type, id = '' } } = received
   if (name !== 'result' && name !== 'verify') throw new StreamError('unsupported-stanza-type')
@@ -76,14 +76,14 @@ export function request(name: 'result' | 'verify', from: string, to: string, key
   return element(NS_DIALBACK, name, { from, to, id }, key)
 }
 
-/** The answer, with the reason where it is neither valid nor invalid (XEP-0220 §2.4). */
+/** The answer, with the reason where it is neither valid nor invalid (XEP-0220 §2.5). */
 export function answer(name: 'result' | 'verify', from: string, to: string, judgement: Judgement, id?: string): Element {
   if (!(judgement instanceof StanzaError)) return element(NS_DIALBACK, name, { from, to, id, type: judgement })
   return element(NS_DIALBACK, name, { from, to, id, type: 'error' },
     element(NS_SERVER, 'error', { type: judgement.type }, element(NS_STANZA_ERRORS, judgement.condition)))
 }
 
-/** What we say, as the authoritative server of `ours`, to whoever asks whether a key is ours (XEP-0220 §2.1.3). */
+/** What we say, as the authoritative server of `ours`, to whoever asks whether a key is ours (XEP-0220 §2.2.2). */
 export function authoritativeAnswer(secrets: DialbackSecrets, ours: string, { from, to, id, key }: DialbackElement): Element {
   if (to !== ours) return answer('verify', to, from, ITEM_NOT_FOUND, id)
   return answer('verify', to, from, secrets.isKey(key, to, from, id) ? 'valid' : 'invalid', id)

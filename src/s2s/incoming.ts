@@ -42,7 +42,7 @@ export interface IncomingParts {
   release(local: string, remote: string, carrier: Carrier, cleanly: boolean): void
 }
 
-/** Domains that one stream may speak for at a time (XEP-0220 §2.5.1), and claims that are under way on it. */
+/** Domains that one stream may speak for at a time (XEP-0220 §2.7.1), and claims that are under way on it. */
 const MOST_DOMAINS = 16
 const MOST_CLAIMS = 4
 
@@ -167,7 +167,7 @@ export class IncomingStream implements StreamOwner {
     else this.#claim(stream, dialback)
   }
 
-  /** XEP-0220 §2.1.2: the claim to be `from` is put to that domain itself, over Tor where it is an onion. */
+  /** XEP-0220 §2.2.1: the claim to be `from` is put to that domain itself, over Tor where it is an onion. */
   #claim(stream: Stream, { from, to, key }: DialbackElement): void {
     this.#checkRuling(from)
     const { id, domain } = stream
@@ -211,7 +211,7 @@ export class IncomingStream implements StreamOwner {
       this.#disprove(stream, from)
       stream.settings.log.warn('s2s.spoofed', { part: 's2s', id: stream.id })
     }
-    // §2.1.2: an invalid key ends the stream, unless it has been proved for others.
+    // §2.2.1: an invalid key ends the stream, unless it has been proved for others.
     const mayGoOn = answered !== 'invalid' || this.#proved.size > 0
     stream.send(answer('result', stream.domain, from, answered === 'invalid' && mayGoOn ? FORBIDDEN : answered))
     if (!mayGoOn) stream.end()

@@ -14,6 +14,10 @@ export const streamLimits: Extension = {
     xep: 478, title: 'Stream Limits Advertisement', version: '0.2.0', since: '0.1.0', status: 'partial',
     note: 'our limits are told to clients and servers; those that other servers tell are not looked at',
   }],
+  clauses: [
+    { clause: 'XEP-0478 §3.1', text: 'the limits stand in the stream features' },
+    { clause: 'XEP-0478 §4', text: 'they are those that hold' },
+  ],
   streamFeatures: {
     client: [told(false, false), told(true, true)],
     // Dialback starts no stream anew: what holds once a server is believed is told from the start.

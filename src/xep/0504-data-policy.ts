@@ -16,6 +16,11 @@ export const dataPolicy: Extension = {
     xep: 504, title: 'Data Policy', version: '0.1.0', since: '0.1.0', status: 'partial',
     note: 'no terms of service, location or frequency of backups: they are the operator\'s to tell',
   }],
+  clauses: [
+    { clause: 'XEP-0504 §3', text: 'asked for its info, a domain shows the form, each field of its type and with values that are known' },
+    { clause: 'XEP-0504 §3.1', text: 'how passwords are seen' },
+    { clause: 'XEP-0504 §3.8', text: 'whether people can have what is held of them' },
+  ],
   forms: (config, domain) => [policyForm(config, hasPages(config, domain))],
   install: () => ({}),
 }

@@ -102,13 +102,18 @@ function testsOf(promise: string): { file: string, title: string }[] {
     [...titles.matchAll(/"([^"]+)"/g)].map(([, title = '']) => ({ file, title })))
 }
 
-/** File -> patterns of its tests' titles; what a title computes matches anything. Its own quotes a document writes as '. */
+/**
+ * File -> patterns of its tests' titles; what a title computes matches anything. Its own quotes a document writes as '. Where a
+ * title is `title` or `what`, it is the first of a row of a table, or is called so there.
+ */
 function titlesOf(tests: Pages): Map<string, RegExp[]> {
-  return new Map([...tests].map(([file, text]) => [file,
-    [...text.matchAll(/\btest\(\s*(?:'((?:[^'\\]|\\.)*)'|`((?:[^`\\]|\\.)*)`)/g)].map(([, plain, computed = '']) => {
-      const words = plain === undefined ? computed.split(/\$\{(?:[^{}]|\{[^{}]*\})*\}/) : [plain]
-      return new RegExp(`^${words.map((word) => literally(word.replaceAll(/\\(.)/g, '$1').replaceAll('"', '\''))).join('.*')}$`)
-    })]))
+  return new Map([...tests].map(([file, text]) => [file, [
+    ...text.matchAll(/\btest\(\s*(?:'((?:[^'\\]|\\.)*)'|`((?:[^`\\]|\\.)*)`)/g),
+    ...(/\btest\((?:`\$\{)?(?:title|what)\b/.test(text) ? text.matchAll(/(?:\[|\btitle: )(?:'((?:RFC|XEP)[^'\\]*)'|`((?:RFC|XEP)[^`\\]*)`)/g) : []),
+  ].map(([, plain, computed = '']) => {
+    const words = plain === undefined ? computed.split(/\$\{(?:[^{}]|\{[^{}]*\})*\}/) : [plain]
+    return new RegExp(`^${words.map((word) => literally(word.replaceAll(/\\(.)/g, '$1').replaceAll('"', '\''))).join('.*')}$`)
+  })]))
 }
 
 /** The demands that no title is left for; `titles` are sources of patterns. */

@@ -44,7 +44,7 @@ describe('TLS on a connection', () => {
     port: (server.address() as AddressInfo).port, host: '127.0.0.1', servername: 'capulet.lit', rejectUnauthorized: false, ...options,
   })
 
-  test('RFC 9266: both ends derive the same tls-exporter binding', async () => {
+  test('RFC 9266 §2: both ends derive the same tls-exporter binding', async () => {
     const waiting = accepted
     const socket = client({ minVersion: 'TLSv1.3' })
     await once(socket, 'secureConnect')
@@ -121,7 +121,7 @@ describe('TLS on a connection', () => {
     })
   }
 
-  test('RFC 9325 §3.1.1: nobody is served by TLS before 1.2', async () => {
+  test('RFC 7590 §1: nobody is served by TLS before 1.2', async () => {
     const socket = client({ minVersion: 'TLSv1', maxVersion: 'TLSv1.1', ciphers: 'DEFAULT:@SECLEVEL=0' })
     const [error] = await once(socket, 'error') as [NodeJS.ErrnoException]
     assert.equal(error.code, 'ERR_SSL_TLSV1_ALERT_PROTOCOL_VERSION')

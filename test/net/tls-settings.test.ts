@@ -69,7 +69,7 @@ describe('what is negotiated in TLS', () => {
   })
 
   for (const version of ['TLSv1.2', 'TLSv1.3'] as const) {
-    test(`RFC 9325 §3.4: no session is resumed, by ticket or id, with ${version}`, async () => {
+    test(`RFC 7590 §3.3, RFC 9325 §3.4: no session is resumed, by ticket or id, with ${version}`, async () => {
       const first = connectTls({ ...address(), minVersion: version, maxVersion: version })
       const [session] = await once(first, 'session') as [Buffer]
       first.destroy()

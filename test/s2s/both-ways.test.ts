@@ -70,7 +70,7 @@ describe('XEP-0288: one stream for both directions', () => {
       return { stream, client, said }
     }
 
-    test('§2.2: it says so before it proves who it is, and then takes stanzas of the domain that it called', async () => {
+    test('XEP-0288 §2.2: it says so before it proves who it is, and then takes stanzas of the domain that it called', async () => {
       const { stream, client, said } = await calling("<bidi xmlns='urn:xmpp:features:bidi'/>")
       assert.match(said, /<bidi xmlns='urn:xmpp:bidi'\/><db:result /)
       stream.send(chat(`romeo@${MONTAGUE}/x`, `juliet@${CAPULET}`, '2'))
@@ -105,7 +105,7 @@ describe('XEP-0288: one stream for both directions', () => {
   })
 
   describe('as the side that is called', () => {
-    test('§2.2: the answer goes by the stream of the domain that proved itself there, and by no other', async () => {
+    test('XEP-0288 §2.2: the answer goes by the stream of the domain that proved itself there, and by no other', async () => {
       const montague = await fake(MONTAGUE)
       const { client } = await serve(CAPULET)
       const { stream, id } = await montague.call(network, MONTAGUE, CAPULET)
@@ -155,7 +155,7 @@ describe('XEP-0288: one stream for both directions', () => {
       await (await again).expect(/<db:result /)
     })
 
-    test('it is asked for before the proof: afterwards it is no element of the stream', async () => {
+    test('XEP-0288 §2.2: it is asked for before the proof: afterwards it is no element of the stream', async () => {
       const montague = await fake(MONTAGUE)
       await serve(CAPULET)
       const { stream } = await montague.proved(network, MONTAGUE, CAPULET)

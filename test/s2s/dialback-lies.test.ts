@@ -63,7 +63,7 @@ describe('dialback by TLS, with servers that lie (XEP-0220)', () => {
     })
 
     for (const type of ['error', 'maybe', '']) {
-      test(`§2.4: the answer "${type}" proves nothing, and says nothing against the domain: it may try again`, async () => {
+      test(`§2.5: the answer "${type}" proves nothing, and says nothing against the domain: it may try again`, async () => {
         const { stream, id, asked } = await claimed()
         asked.send(verdict(id, { type }))
         await stream.expect(/<db:result [^>]*type='error'><error type='wait'><remote-server-timeout /)
@@ -167,7 +167,7 @@ describe('dialback by TLS, with servers that lie (XEP-0220)', () => {
     })
   })
 
-  test('§2.1.2: a stream that was proved for one domain stays so where a claim to be another is a lie', async () => {
+  test('§2.2.1: a stream that was proved for one domain stays so where a claim to be another is a lie', async () => {
     await clearnet.serve({ unverified: [MANTUA] })
     const mantua = await clearnet.peer(MANTUA)
     const { stream, id } = await clearnet.external()

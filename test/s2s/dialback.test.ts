@@ -44,7 +44,7 @@ describe('dialback keys', () => {
 })
 
 describe('elements of dialback', () => {
-  test('XEP-0220 §2.1.3: the authoritative server knows its keys, and no other domain\'s', () => {
+  test('XEP-0220 §2.2.2: the authoritative server knows its keys, and no other domain\'s', () => {
     const secrets = new DialbackSecrets()
     const asked = (key: string, to = MONTAGUE) => serialize(
       authoritativeAnswer(secrets, MONTAGUE, readDialback(request('verify', CAPULET, to, key, '417GAF25'))), NS_SERVER)

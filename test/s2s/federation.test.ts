@@ -197,7 +197,7 @@ describe('servers that exchange stanzas', () => {
       ['a stanza', `<message from='romeo@${MONTAGUE}' to='juliet@${CAPULET}'><body>${QUERY}</body></message>`, 'remote-server-timeout'],
     ]
     for (const [what, words, condition] of lies) {
-      test(`a server that answers a key with ${what} is sent nothing`, async () => {
+      test(`XEP-0220 §2.1.1: a server that answers a key with ${what} is sent nothing`, async () => {
         const montague = await fake(MONTAGUE)
         const juliet = await (await serve(CAPULET)).house.login(`juliet@${CAPULET}/balcony`)
         const toJuliet = listen(juliet)
@@ -211,7 +211,7 @@ describe('servers that exchange stanzas', () => {
       })
     }
 
-    test('XEP-0220 §2.1.2: a result that nobody asked for yet ends the stream, and proves nothing', async () => {
+    test('XEP-0220 §2.1.1: a result that nobody asked for yet ends the stream, and proves nothing', async () => {
       const montague = await fake(MONTAGUE)
       const juliet = await (await serve(CAPULET)).house.login(`juliet@${CAPULET}/balcony`)
       const opened = montague.called()
@@ -243,7 +243,7 @@ describe('servers that exchange stanzas', () => {
   })
 
   describe('what a server may say that comes in', () => {
-    test('a domain that was proved speaks, to its end', async () => {
+    test('XEP-0220 §2.2.1: a domain that was proved speaks, to its end', async () => {
       const verona = await fake(VERONA)
       const toJuliet = listen(await (await serve(CAPULET)).house.login(`juliet@${CAPULET}/balcony`))
       const { stream } = await verona.proved(network, VERONA, CAPULET)
@@ -285,7 +285,7 @@ describe('servers that exchange stanzas', () => {
       })
     }
 
-    test('nothing is taken from a domain that was not proved', async () => {
+    test('XEP-0220 §2.2.1: nothing is taken from a domain that was not proved', async () => {
       const verona = await fake(VERONA)
       const juliet = await (await serve(CAPULET)).house.login(`juliet@${CAPULET}/balcony`)
       const { stream } = await verona.call(network, VERONA, CAPULET)
@@ -309,7 +309,7 @@ describe('servers that exchange stanzas', () => {
       assert.deepEqual(network.called, [])
     })
 
-    test('XEP-0220 §2.1.2: the domain is asked where it is, and a key that it did not make ends the stream', async () => {
+    test('XEP-0220 §2.2.1: the domain is asked where it is, and a key that it did not make ends the stream', async () => {
       const [capulet] = [await serve(CAPULET), await serve(MONTAGUE)]
       const juliet = await capulet.house.login(`juliet@${CAPULET}/balcony`)
       const tybalt = await fake(VERONA)
@@ -339,7 +339,7 @@ describe('servers that exchange stanzas', () => {
       assert.ok(!rest.includes('valid\''))
     })
 
-    test('a domain that cannot be asked is refused with an error, and the stream lives', async () => {
+    test('XEP-0220 §2.5: a domain that cannot be asked is refused with an error, and the stream lives', async () => {
       const verona = await fake(VERONA)
       await serve(CAPULET)
       const { stream } = await verona.call(network, 'example.org', CAPULET)
@@ -353,7 +353,7 @@ describe('servers that exchange stanzas', () => {
       stream.destroy()
     })
 
-    test('XEP-0220 §2.1.3: whoever asks, and before it proved anything, is told whether a key is ours', async () => {
+    test('XEP-0220 §2.2.2: whoever asks, and before it proved anything, is told whether a key is ours', async () => {
       const verona = await fake(VERONA)
       await serve(CAPULET)
       const { stream } = await verona.call(network, VERONA, CAPULET)

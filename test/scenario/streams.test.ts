@@ -87,7 +87,7 @@ describe('streams of clients', () => {
     assert.equal(ids.size, 5)
   })
 
-  test('RFC 6120 §6.3.3: mechanisms stand by strength, PLAIN last; XEP-0440 names the channel bindings', async () => {
+  test('XEP-0440 §3: tls-server-end-point is among the channel bindings that are named; mechanisms stand by strength, PLAIN last', async () => {
     const stream = await scenario.raw(1)
     await stream.upgrade('capulet.lit')
     stream.open('capulet.lit')

@@ -21,7 +21,7 @@ function forms(config: HouseOptions['config'] = {}, address = 'capulet.lit'): Re
 }
 
 describe('XEP-0128: what a domain says of itself', () => {
-  test('XEP-0504: how it handles data', () => {
+  test('XEP-0504 §3: how it handles data', () => {
     assert.deepEqual(forms()['urn:xmpp:data-policy:0'], {
       auth_data: 'list-single: plain',
       data_retention: 'text-single: 0',
@@ -34,13 +34,13 @@ describe('XEP-0128: what a domain says of itself', () => {
     })
   })
 
-  test('XEP-0504: where there are pages to sign in on, people can have all that is held of them', () => {
+  test('XEP-0504 §3.8: where there are pages to sign in on, people can have all that is held of them', () => {
     const listeners = [{ kind: 'https', port: 5281, domains: ['capulet.lit'] }]
     const exported = (address: string): string | undefined => forms({ listeners }, address)['urn:xmpp:data-policy:0']?.['data_export']
     assert.deepEqual([exported('capulet.lit'), exported('montague.lit')], ['boolean: true', 'boolean: false'])
   })
 
-  test('XEP-0504: where PLAIN is switched off no password is ever seen', () => {
+  test('XEP-0504 §3.1: where PLAIN is switched off no password is ever seen', () => {
     assert.equal(forms({ auth: { plain: false } })['urn:xmpp:data-policy:0']?.['auth_data'], 'list-single: hidden')
   })
 

@@ -25,7 +25,7 @@ describe('RFC 7622 §3.5: examples', () => {
     [15, 'a.example.com/b@example.net', ['', 'a.example.com', 'b@example.net']],
   ]
   for (const [number, text, parts] of legal) {
-    test(`table 1, ${number}: ${text} is a JID`, () => {
+    test(`RFC 7622 §3.5: table 1, ${number}: ${text} is a JID`, () => {
       const jid = Jid.parse(text)
       assert.deepEqual(jid && [jid.local, jid.domain, jid.resource], parts)
     })
@@ -41,16 +41,16 @@ describe('RFC 7622 §3.5: examples', () => {
     [23, '/foobar'],
   ]
   for (const [number, text] of violations) {
-    test(`table 2, ${number}: ${text} is no JID`, () => { assert.equal(Jid.parse(text), undefined) })
+    test(`RFC 7622 §3.5: table 2, ${number}: ${text} is no JID`, () => { assert.equal(Jid.parse(text), undefined) })
   }
 })
 
 describe('RFC 7622 §3: what is the same JID', () => {
   const same: [string, string, string][] = [
     ['ASCII letters in any case', 'Juliet@Example.COM', 'juliet@example.com'],
-    ['§3.2: one final dot of the domain', 'juliet@example.com./balcony', 'juliet@example.com/balcony'],
-    ['§3.2.1: an A-label and its U-label', 'juliet@xn--bcher-kva.example', 'juliet@b\u00fccher.example'],
-    ['§3.2.2: fullwidth letters of a domain', '\uff45\uff58.example', 'ex.example'],
+    ['RFC 7622 §3.2: one final dot of the domain', 'juliet@example.com./balcony', 'juliet@example.com/balcony'],
+    ['RFC 7622 §3.2.1: an A-label and its U-label', 'juliet@xn--bcher-kva.example', 'juliet@b\u00fccher.example'],
+    ['RFC 7622 §3.2.2: fullwidth letters of a domain', '\uff45\uff58.example', 'ex.example'],
     ['a domain with sharp s, which IDNA 2008 keeps', 'Fu\u00df.example', 'fu\u00df.example'],
     ['RFC 8265 §3.3: fullwidth letters of a localpart', '\uff2a\uff55liet@example.com', 'juliet@example.com'],
     ['halfwidth katakana with their voicing mark', '\uff76\uff9e@example.com', '\u30ac@example.com'],
@@ -96,8 +96,8 @@ describe('RFC 7622: what is a JID and what is none', () => {
 
   const none: [string, string][] = [
     ['nothing', ''],
-    ['an empty resourcepart', 'a@b/'],
-    ['an empty localpart', '@b'],
+    ['RFC 7622 §3.4: an empty resourcepart', 'a@b/'],
+    ['RFC 7622 §3.3: an empty localpart', '@b'],
     ['two at signs', 'a@b@c'],
     ['two final dots', 'a@b..'],
     ['a dot alone', 'a@.'],
@@ -117,9 +117,9 @@ describe('RFC 7622: what is a JID and what is none', () => {
     ['an IPv6 address that is none', 'a@[1::2::3]'],
     ['an IPv6 address with a zone', 'a@[fe80::1%25eth0]'],
     ['an unfinished bracket', 'a@[::1'],
-    ['1024 bytes of localpart', `${'a'.repeat(1024)}@b`],
+    ['RFC 7622 §3.3: 1024 bytes of localpart', `${'a'.repeat(1024)}@b`],
     ['1024 bytes of localpart beyond ASCII', `${'\u00e9'.repeat(512)}@b`],
-    ['1024 bytes of resourcepart', `a@b/${'a'.repeat(1024)}`],
+    ['RFC 7622 §3.4: 1024 bytes of resourcepart', `a@b/${'a'.repeat(1024)}`],
     ['an endless localpart', `${'\uff41'.repeat(5000)}@b`],
     ['a control character in a localpart', 'a\u0007@b'],
     ['NUL in a resourcepart', 'a@b/\0'],
@@ -143,12 +143,12 @@ describe('RFC 7622: what is a JID and what is none', () => {
     ['a no-break space at the front of a resourcepart', 'a@b/\u00a0x'],
     ['old Hangul that does not compose', '\u1112@b'],
     ['a ligature', '\ufb01@b'],
-    ...Array.from('"&\'/:<>@', (excluded): [string, string] => [`§3.3.1: ${excluded} in a localpart`, `a${excluded}b@c/d`])
+    ...Array.from('"&\'/:<>@', (excluded): [string, string] => [`RFC 7622 §3.3.1: ${excluded} in a localpart`, `a${excluded}b@c/d`])
       .filter(([, text]) => text !== 'a/b@c/d'),
   ]
   for (const [title, text] of none) test(`${title} is not`, () => { assert.equal(Jid.parse(text), undefined) })
 
-  test('§3.2: the first slash ends the bare JID, whatever follows', () => {
+  test('RFC 7622 §3.1: the first slash ends the bare JID, whatever follows', () => {
     assert.deepEqual([Jid.parse('a/b@c/d')?.domain, Jid.parse('a/b@c/d')?.resource], ['a', 'b@c/d'])
   })
 })
