@@ -159,15 +159,6 @@ describe('streams of clients', () => {
   })
 })
 
-/** Juliet's stream before a resource is bound, and what it is offered. */
-async function loggedIn(scenario: Scenario): Promise<{ stream: RawStream, features: string }> {
-  const stream = await (await scenario.raw()).secure('capulet.lit')
-  stream.send(`<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='PLAIN'>${Buffer.from(`\0juliet\0${PASSWORD}`).toString('base64')}</auth>`)
-  await stream.expect(/<success[^>]*>/)
-  const [features] = await stream.open('capulet.lit').expect(/<stream:features>.*<\/stream:features>/)
-  return { stream, features }
-}
-
 test('RFC 6120 §4.9.3.20: at the end every client is told of the shutdown', async () => {
   const scenario = await Scenario.start(CAPULET, { 'juliet@capulet.lit': PASSWORD })
   const stream = await (await scenario.raw()).login('capulet.lit', 'juliet', PASSWORD, 'balcony')
