@@ -113,22 +113,63 @@ describe('streams of clients', () => {
     assert.match(answers[0] ?? '', /<not-authorized\/><\/failure><failure.*<policy-violation/)
   })
 
-  /** What is offered to somebody who has logged in, and bound nothing yet. */
-  async function offeredTo(name: string): Promise<string> {
-    const stream = await (await scenario.raw()).secure('capulet.lit')
-    stream.send(`<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='PLAIN'>${Buffer.from(`\0${name}\0${PASSWORD}`).toString('base64')}</auth>`)
-    await stream.expect(/<success[^>]*>/)
-    const [offered] = await stream.open('capulet.lit').expect(/<stream:features>.*<\/stream:features>/)
+  async function offered(): Promise<string> {
+    const { stream, features } = await loggedIn(scenario)
     stream.destroy()
-    return offered
+    return features
   }
 
+  async function bound(stream: RawStream, resource: string): Promise<string> {
+    stream.send(`<iq type='set' id='b'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'>${resource}</bind></iq>`)
+    const [, jid = ''] = await stream.expect(/<iq [^>]*type='result'[^>]*><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'><jid>([^<]*)<\/jid><\/bind><\/iq>/)
+    return jid
+  }
+
+  for (const [what, stanza] of [['somebody', "<message to='nurse@capulet.lit'/>"], ['nobody', '<presence/>'], ['the server', "<iq type='get' id='p' to='capulet.lit'><ping xmlns='urn:xmpp:ping'/></iq>"]]) {
+    test(`RFC 6120 §7.1: a stanza to ${what} before a resource is bound ends the stream with not-authorized`, async () => {
+      const { stream } = await loggedIn(scenario)
+      assert.match(await stream.send(stanza ?? '').rest(), /^<stream:error><not-authorized xmlns/)
+    })
+  }
+
+  test('RFC 6120 §7.3.2: once a resource is bound another header is an element like any other, which is none: it ends the stream', async () => {
+    const { stream } = await loggedIn(scenario)
+    await bound(stream, '<resource>cell</resource>')
+    assert.match(await stream.send(`${HEADER}</stream:stream>`).rest(), /^<stream:error><unsupported-stanza-type xmlns/)
+  })
+
+  test('RFC 6120 §7.4: binding is offered to who has logged in, and to nobody before', async () => {
+    const stream = await scenario.raw(1)
+    await stream.upgrade('capulet.lit')
+    const [before] = await stream.open('capulet.lit').expect(/<stream:features>.*<\/stream:features>/)
+    stream.destroy()
+    const bind = /<bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/
+    assert.deepEqual([bind.test(before), bind.test(await offered())], [false, true])
+  })
+
+  test('RFC 6120 §7.6: who asks for no resource gets one that nobody can guess, and another one each time', async () => {
+    const resources = new Set<string>()
+    for (const asked of ['', '<resource/>', '']) {
+      const { stream } = await loggedIn(scenario)
+      const [, resource = ''] = /^juliet@capulet\.lit\/(.{16,})$/.exec(await bound(stream, asked)) ?? []
+      resources.add(resource)
+      stream.destroy()
+    }
+    assert.ok(resources.size === 3 && !resources.has(''))
+  })
+
+  test('RFC 6120 §7.6.1: the result names the full JID, as the server has it', async () => {
+    const { stream } = await loggedIn(scenario)
+    assert.equal(await bound(stream, '<resource>chapel</resource>'), 'juliet@capulet.lit/chapel')
+    stream.destroy()
+  })
+
   test('RFC 6121 §2.6.1: versions of rosters are offered to who is logged in', async () => {
-    assert.match(await offeredTo('juliet'), /<ver xmlns='urn:xmpp:features:rosterver'\/>/)
+    assert.match(await offered(), /<ver xmlns='urn:xmpp:features:rosterver'\/>/)
   })
 
   test('RFC 6121 §3.4: and so are pre-approvals', async () => {
-    assert.match(await offeredTo('juliet'), /<sub xmlns='urn:xmpp:features:pre-approval'\/>/)
+    assert.match(await offered(), /<sub xmlns='urn:xmpp:features:pre-approval'\/>/)
   })
 
   test('RFC 6120 §7.7.2.2: the newcomer gets a resource that is taken, the old session ends with conflict', async () => {
@@ -158,6 +199,28 @@ describe('streams of clients', () => {
     assert.equal(await stream.send('</stream:stream>').rest(), '</stream:stream>')
   })
 })
+
+test('RFC 6120 §7.6.2.1: an account with as many resources as it may have gets resource-constraint, and may try again', async (t) => {
+  const scenario = await Scenario.start(CAPULET.replace('[limits]', '[limits]\nsessions_per_account = 1'), { 'juliet@capulet.lit': PASSWORD })
+  t.after(() => scenario.stop())
+  const first = await (await scenario.raw()).login('capulet.lit', 'juliet', PASSWORD, 'balcony')
+  const { stream } = await loggedIn(scenario)
+  const ask = (resource: string): RawStream =>
+    stream.send(`<iq type='set' id='b'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'><resource>${resource}</resource></bind></iq>`)
+  await ask('chamber').expect(/<iq [^>]*type='error'[^>]*><error type='wait'><resource-constraint /)
+  await ask('balcony').expect(/<jid>juliet@capulet\.lit\/balcony<\/jid>/) // in the place of the other
+  assert.match(await first.rest(), /<conflict/)
+  stream.destroy()
+})
+
+/** Juliet has logged in and bound nothing yet; `features` are what she is offered. */
+async function loggedIn(scenario: Scenario): Promise<{ stream: RawStream, features: string }> {
+  const stream = await (await scenario.raw()).secure('capulet.lit')
+  stream.send(`<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='PLAIN'>${Buffer.from(`\0juliet\0${PASSWORD}`).toString('base64')}</auth>`)
+  await stream.expect(/<success[^>]*>/)
+  const [features] = await stream.open('capulet.lit').expect(/<stream:features>.*<\/stream:features>/)
+  return { stream, features }
+}
 
 test('RFC 6120 §4.9.3.20: at the end every client is told of the shutdown', async () => {
   const scenario = await Scenario.start(CAPULET, { 'juliet@capulet.lit': PASSWORD })
