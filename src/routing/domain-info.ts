@@ -15,7 +15,21 @@ export function domainInfo(host: Described, domain: ServedDomain | undefined, no
   return discoInfo(identities, host.features.server, domain === undefined ? [] : host.forms(domain), node)
 }
 
-/** The same in short (XEP-0115 §5.1). Made anew each time: what is told may change while the server runs. */
-export function domainVersion(host: Described, domain: ServedDomain | undefined): string {
-  return verificationString(domainInfo(host, domain), CAPS_HASH) ?? ''
+/** The same in short (XEP-0115 §5.1), made once for each domain: what is told follows from what is configured. */
+export class DomainVersions {
+  readonly #host: Described
+  readonly #made = new Map<ServedDomain | undefined, string>()
+
+  constructor(host: Described) {
+    this.#host = host
+  }
+
+  of(domain: ServedDomain | undefined): string {
+    let version = this.#made.get(domain)
+    if (version === undefined) {
+      version = verificationString(domainInfo(this.#host, domain), CAPS_HASH) ?? ''
+      this.#made.set(domain, version)
+    }
+    return version
+  }
 }

@@ -1,6 +1,6 @@
 import { isHidden, kindOf } from '../pep/node-kinds.ts'
 import { PersonalItems, type Node } from '../pep/personal-items.ts'
-import { CAPS_NODE, domainInfo, domainVersion } from '../routing/domain-info.ts'
+import { CAPS_NODE, domainInfo, DomainVersions } from '../routing/domain-info.ts'
 import type { Extension, Host, Iq, IqAnswer } from '../routing/extension.ts'
 import { element } from '../xml/element.ts'
 import { discoInfo } from '../xmpp/disco-info.ts'
@@ -44,7 +44,7 @@ export const disco: Extension = {
 function describeDomain(host: Host, iq: Iq): IqAnswer {
   const { node } = iq.payload.attrs
   const domain = host.domains.get(iq.to.domain)
-  if (node !== undefined && node !== `${CAPS_NODE}#${domainVersion(host, domain)}`) return host.discoNodes.info(iq, node) ?? ITEM_NOT_FOUND
+  if (node !== undefined && node !== `${CAPS_NODE}#${host.shared(DomainVersions).of(domain)}`) return host.discoNodes.info(iq, node) ?? ITEM_NOT_FOUND
   return domainInfo(host, domain, node)
 }
 

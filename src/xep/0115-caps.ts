@@ -1,5 +1,5 @@
 import { NS_CAPS } from '../pep/capabilities.ts'
-import { CAPS_HASH, CAPS_NODE, domainVersion } from '../routing/domain-info.ts'
+import { CAPS_HASH, CAPS_NODE, DomainVersions } from '../routing/domain-info.ts'
 import type { Extension } from '../routing/extension.ts'
 import { element } from '../xml/element.ts'
 import { StreamError } from '../xmpp/stream-error.ts'
@@ -26,7 +26,7 @@ export const capabilities: Extension = {
       client: [{
         namespace: NS_CAPS,
         needs: { authenticated: true },
-        offer: ({ domain }) => [element(NS_CAPS, 'c', { hash: CAPS_HASH, node: CAPS_NODE, ver: domainVersion(host, host.domains.get(domain)) })],
+        offer: ({ domain }) => [element(NS_CAPS, 'c', { hash: CAPS_HASH, node: CAPS_NODE, ver: host.shared(DomainVersions).of(host.domains.get(domain)) })],
         negotiate: () => { throw new StreamError('unsupported-stanza-type') },
       }],
     },
